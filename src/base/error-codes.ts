@@ -1,0 +1,255 @@
+// The closed set of error codes. docs/errors.md is generated from this table, and the CLI takes
+// its exit codes from it: nothing else decides either.
+
+/** What an error code means, wherever it is raised. */
+export interface ErrorMeaning {
+  /** Exit code of the command (docs/architecture.md, "Exit codes"). */
+  readonly exit: 1 | 2 | 3 | 4 | 130;
+  /** One plain sentence: when this happens. */
+  readonly when: string;
+  /** What to do next. An error raised with advice of its own overrides it. */
+  readonly advice: string;
+  /** Whether the same command can succeed later with nothing else changed. */
+  readonly retryable: boolean;
+}
+
+const failed = (when: string, advice: string, retryable = false): ErrorMeaning => ({
+  exit: 1,
+  when,
+  advice,
+  retryable,
+});
+const usage = (when: string, advice: string): ErrorMeaning => ({
+  exit: 2,
+  when,
+  advice,
+  retryable: false,
+});
+const refused = (when: string, advice: string): ErrorMeaning => ({
+  exit: 3,
+  when,
+  advice,
+  retryable: false,
+});
+
+const table = {
+  // The command line.
+  usage: usage('The command line is not one etcdkeep understands.', 'see --help'),
+  'endpoint-invalid': usage(
+    'An endpoint is not a URL or HOST:PORT that an etcd client can dial.',
+    'name it as https://HOST:2379',
+  ),
+  'endpoint-not-single': usage(
+    'More than one endpoint was named; a snapshot is the state of exactly one member.',
+    'name one member with --endpoints',
+  ),
+  'not-root': failed(
+    "A control-plane host's certificates and static resources are readable by root alone.",
+    'run it again with sudo',
+  ),
+
+  // Places and files.
+  'target-not-directory': usage(
+    'The place for the backup is a file, not a directory.',
+    'name a directory; it is made if it does not exist',
+  ),
+  'target-exists': refused(
+    'A file of that name exists, and nothing is replaced without being told to.',
+    'name another file, or replace it with --overwrite',
+  ),
+  'target-unwritable': failed(
+    'The target cannot be created or written: permissions, a read-only mount, a missing parent.',
+    'check the path, its owner and its mount',
+  ),
+  'disk-full': failed(
+    'The file system ran out of space (or of quota) while the backup was written.',
+    'free some space or name another directory',
+    true,
+  ),
+  'file-failed': failed(
+    'The operating system refused to read or write a file for a reason of its own.',
+    'the cause says which call failed and why',
+  ),
+
+  // The host.
+  'not-a-control-plane-host': failed(
+    'No control plane in a layout that etcdkeep knows was found under the root directory.',
+    'run it on a control-plane host, or name its root with --root',
+  ),
+  'etcd-env-invalid': failed(
+    "The host's etcd.env does not say where its etcd listens or which certificates to use.",
+    'name them with --endpoints, --cacert, --cert and --key',
+  ),
+  'static-pod-missing': failed(
+    'A static pod has no manifest on this host, so the host does not run it.',
+    'run it on a host where etcd and the API server run as static pods',
+  ),
+  'static-pod-revision-missing': failed(
+    'A static pod manifest names no revision, or one whose directory is not there.',
+    "look at the manifest, and at the pod's directories under static-pod-resources",
+  ),
+  'resources-changing': failed(
+    'The static pods were rolled out to new revisions each time their resources were archived.',
+    'wait until the rollout is over, then run it again',
+    true,
+  ),
+  'encryption-config-invalid': failed(
+    'The encryption-config of the API server cannot be understood, so the keys cannot be recorded.',
+    'compare the file with the secret encryption-config in openshift-kube-apiserver',
+  ),
+
+  // Certificates, as files.
+  'certificate-missing': failed(
+    'A certificate or key that is needed to reach etcd is not where it was said to be.',
+    'name the files with --cacert, --cert and --key',
+  ),
+  'certificate-invalid': failed(
+    'A certificate or key file cannot be parsed, or the two do not belong together.',
+    'name another pair with --cert and --key',
+  ),
+  'certificate-expired': refused(
+    'The client certificate has expired, or is not valid yet.',
+    'name another pair with --cert and --key',
+  ),
+
+  // Reaching a member.
+  'endpoint-not-found': failed(
+    'The host name of the endpoint does not resolve.',
+    'check the name, or use the IP address',
+    true,
+  ),
+  'endpoint-unreachable': failed(
+    'The network has no way to the endpoint.',
+    'check the address and the route to it',
+    true,
+  ),
+  'connection-refused': failed(
+    'Nothing listens at the endpoint: the member is down, or the address is wrong.',
+    'check that the member runs there',
+    true,
+  ),
+  'connection-timed-out': failed(
+    'The endpoint accepted no connection, or accepted it and then said nothing.',
+    'the process may be stopped or overloaded; --dial-timeout sets how long to wait',
+    true,
+  ),
+  'connection-lost': failed(
+    'The connection to the member broke.',
+    'look at the log of the member, then run it again',
+    true,
+  ),
+  'tls-authority-unknown': failed(
+    "The member's certificate was not issued by the authority in --cacert.",
+    'name the CA bundle that issued it with --cacert',
+  ),
+  'tls-name-mismatch': failed(
+    "The member's certificate is not for the name or address in the endpoint.",
+    'use an endpoint that the certificate names',
+  ),
+  'tls-server-certificate-expired': failed(
+    "The member's own certificate has expired, or is not valid yet.",
+    'renew it, and check the clocks of both machines',
+  ),
+  'tls-client-certificate-refused': failed(
+    'The member wants a client certificate and was given none, or none that it accepts.',
+    'name a pair that its client CA issued with --cert and --key',
+  ),
+  'tls-on-plain-port': failed(
+    'TLS was spoken to a port that does not speak it.',
+    'use http:// in the endpoint if the member really serves plain text',
+  ),
+  'plain-on-tls-port': failed(
+    'Plain text was spoken to a TLS port.',
+    'use https:// in the endpoint, with --cacert, --cert and --key',
+  ),
+  'tls-failed': failed('The TLS handshake failed.', 'the cause says what the TLS library saw'),
+
+  // What a member answers.
+  'authentication-failed': failed(
+    'The user name or the password is wrong.',
+    'check --user and --password',
+  ),
+  'authentication-required': failed(
+    'Authentication is on and no user was named.',
+    'name one that has the root role with --user and --password',
+  ),
+  'permission-denied': failed(
+    'The user may not do this; a snapshot needs the root role.',
+    'use a user that has the root role',
+  ),
+  'member-is-learner': failed(
+    'The member is a learner of a version that cannot do this for a learner.',
+    'use the endpoint of a voting member',
+  ),
+  'member-unavailable': failed(
+    'The member answered that it cannot serve now.',
+    'look at the log of the member',
+    true,
+  ),
+  'request-timed-out': failed(
+    'The member did not answer a request in time.',
+    'the process may be overloaded; --command-timeout sets how long to wait',
+    true,
+  ),
+  'request-failed': failed(
+    'The member refused a request for a reason etcdkeep has no name for.',
+    "the message is the member's own",
+  ),
+  'response-invalid': failed(
+    'What came over the wire is not what etcd sends.',
+    'check that the endpoint is an etcd client port, and what stands in between',
+  ),
+
+  // The snapshot stream.
+  'stream-cut': failed(
+    'The snapshot ended before it was whole: the member stopped, or something in between cut it.',
+    'look at the log of the member, then run it again',
+    true,
+  ),
+  'stream-stalled': failed(
+    'The member stopped sending in the middle of the snapshot.',
+    'the member or the network is stuck; --idle-timeout sets how long to wait',
+    true,
+  ),
+  'stream-empty-chunk': failed(
+    'The member sends empty chunks: it failed to read its own database, which it reports to no one.',
+    "look at the member's disk and log, and take the snapshot from another member",
+  ),
+  'stream-inconsistent': failed(
+    'The byte counts or the page geometry of the snapshot contradict each other.',
+    'take the snapshot again, and from another member if it happens twice',
+    true,
+  ),
+  'digest-missing': failed(
+    'The snapshot came without the SHA-256 digest that every etcd appends.',
+    'take the snapshot again',
+    true,
+  ),
+  'digest-mismatch': failed(
+    "The bytes received do not have the member's own SHA-256: they changed on the way.",
+    'take the snapshot again; if it happens twice, suspect the network or the memory',
+    true,
+  ),
+  'database-damaged': failed(
+    "The member's database is damaged: the bytes arrived as sent, but their structure is broken.",
+    'take the snapshot from another member, and see to this one',
+  ),
+
+  // Ends that are nobody's fault.
+  interrupted: {
+    exit: 130,
+    when: 'The run was interrupted by a signal and has cleaned up after itself.',
+    advice: 'run it again',
+    retryable: true,
+  },
+  internal: failed(
+    'A defect of etcdkeep itself.',
+    'report it, with the command line and this message',
+  ),
+} as const satisfies Record<string, ErrorMeaning>;
+
+/** A stable error code. Codes are never renamed or reused; scripts match on them. */
+export type ErrorCode = keyof typeof table;
+
+/** Meaning of every error code. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorMeaning>> = table;
