@@ -4,7 +4,7 @@
 /** What an error code means, wherever it is raised. */
 export interface ErrorMeaning {
   /** Exit code of the command (docs/architecture.md, "Exit codes"). */
-  readonly exit: 1 | 2 | 3 | 4 | 130;
+  readonly exit: 1 | 2 | 3 | 4 | 130 | 143;
   /** One plain sentence: when this happens. */
   readonly when: string;
   /** What to do next. An error raised with advice of its own overrides it. */
@@ -238,7 +238,13 @@ const table = {
   // Ends that are nobody's fault.
   interrupted: {
     exit: 130,
-    when: 'The run was interrupted by a signal and has cleaned up after itself.',
+    when: 'The run was interrupted (SIGINT, Ctrl-C) and has cleaned up after itself.',
+    advice: 'run it again',
+    retryable: true,
+  },
+  terminated: {
+    exit: 143,
+    when: 'The run was told to end (SIGTERM) and has cleaned up after itself.',
     advice: 'run it again',
     retryable: true,
   },

@@ -1,0 +1,62 @@
+// The record of a backup that has just been taken.
+
+import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
+import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID } from '../record/schema.ts';
+import type { BackupFiles } from '../record/stamp.ts';
+import type { ArchivedResources } from './archive-resources.ts';
+import type { Snapshot } from './save.ts';
+
+export interface RecordFacts {
+  readonly stamp: string;
+  readonly files: BackupFiles;
+  readonly tool: string;
+  readonly hostName: string;
+  readonly layout: string;
+  readonly snapshot: Snapshot;
+  readonly resources: ArchivedResources;
+  readonly started: Date;
+  readonly finished: Date;
+}
+
+export function buildRecord(facts: RecordFacts): BackupRecord {
+  const { files, snapshot, resources } = facts;
+  const { member, status } = snapshot;
+  return {
+    schema: RECORD_SCHEMA_ID,
+    stamp: facts.stamp,
+    tool: facts.tool,
+    cluster: { id: formatEtcdId(member.clusterId) },
+    host: { name: facts.hostName, layout: facts.layout },
+    member: {
+      id: formatEtcdId(member.memberId),
+      name: member.name,
+      endpoint: member.endpoint,
+      version: member.version,
+      raftTerm: member.raftTerm.toString(),
+      raftIndex: member.raftIndex.toString(),
+    },
+    snapshot: {
+      file: files.snapshot,
+      bytes: snapshot.bytes,
+      sha256: snapshot.sha256,
+      trailer: snapshot.trailer,
+      revision: status.revision.toString(),
+      compactRevision: (status.finishedCompactRevision ?? 0n).toString(),
+      keys: status.liveKeys,
+      ...(status.storageVersion === undefined ? {} : { storageVersion: status.storageVersion }),
+    },
+    resources: {
+      file: files.resources,
+      bytes: resources.archive.bytes,
+      sha256: resources.archive.sha256,
+      pods: resources.looked.pods.map(({ name, revision, path }) => ({ name, revision, path })),
+      members: [...resources.archive.members],
+      encryption: summarizeEncryption(resources.looked.encryption),
+    },
+    checks: [],
+    skipped: [],
+    started: facts.started.toISOString(),
+    finished: facts.finished.toISOString(),
+    verdicts: [],
+  };
+}

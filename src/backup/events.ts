@@ -1,0 +1,17 @@
+// What a use case reports while it works. The CLI draws it; nothing here prints.
+
+import type { SourceMember } from './save.ts';
+
+export type BackupEvent =
+  | { readonly kind: 'host-found'; readonly name: string; readonly layout: string }
+  /** A static pod and the host path of the revision that will be archived. */
+  | { readonly kind: 'static-pod-found'; readonly pod: string; readonly path: string }
+  | { readonly kind: 'snapshot-started'; readonly member: SourceMember }
+  | { readonly kind: 'snapshot-progress'; readonly bytes: number; readonly totalBytes: number }
+  /** All bytes are here and on the disk; the tree is walked next. */
+  | { readonly kind: 'snapshot-received' }
+  | { readonly kind: 'archive-started' }
+  /** The static pods changed while their resources were archived; it is done again. */
+  | { readonly kind: 'archive-outdated'; readonly attempt: number };
+
+export type Report = (event: BackupEvent) => void;

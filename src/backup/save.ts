@@ -1,0 +1,168 @@
+// Saves a snapshot of one member: streamed, compared with the member's own digest, its tree
+// walked, synced, and only then given its name.
+
+import { randomBytes } from 'node:crypto';
+import { lstat, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AlignedMemory } from '../base/aligned-memory.ts';
+import { DirectFile } from '../base/direct-file.ts';
+import { moveFile } from '../base/durable-files.ts';
+import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
+import { openFileSource } from '../bbolt/file-source.ts';
+import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
+import type { DatabaseStatus } from '../etcd/store/database-status.ts';
+import type { Report } from './events.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+
+/** What bounds a transfer; see SnapshotOptions of the client. */
+export interface TransferLimits {
+  readonly idleTimeoutMs: number;
+  readonly timeoutMs: number | undefined;
+  readonly rateLimit: number | undefined;
+}
+
+/** The member that a snapshot came from, as it spoke of itself just before. 64-bit ids are exact. */
+export interface SourceMember {
+  readonly endpoint: string;
+  readonly clusterId: bigint;
+  readonly memberId: bigint;
+  /** Its name in the member list; '' where it has none. */
+  readonly name: string;
+  /** Version of the etcd server, for example `3.6.16`. */
+  readonly version: string;
+  readonly raftTerm: bigint;
+  readonly raftIndex: bigint;
+  readonly isLearner: boolean;
+}
+
+/** A snapshot on the disk, and what is known of it. */
+export interface Snapshot {
+  /** Size of the file: the database and the 32 bytes of its digest. */
+  readonly bytes: number;
+  /** SHA-256 of the whole file, hex. */
+  readonly sha256: string;
+  /** The member's SHA-256 of the database, which ends the file, hex. */
+  readonly trailer: string;
+  readonly member: SourceMember;
+  readonly status: DatabaseStatus;
+}
+
+export interface SaveRequest {
+  readonly path: string;
+  /** Replace a file of that name. */
+  readonly overwrite: boolean;
+  readonly client: ClientOptions;
+  readonly limits: TransferLimits;
+  readonly report: Report;
+}
+
+/**
+ * Saves a snapshot to a file that appears under its name only when all of it is proven.
+ * @throws EtcdkeepError; nothing is left behind, and a file of that name is as it was
+ */
+export async function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
+  const { signal } = request.client;
+  await checkTarget(request.path, request.overwrite);
+  const client = await EtcdClient.connect(request.client);
+  // A name of its own: two saves of one file do not disturb each other.
+  const partial = `${request.path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    const snapshot = await receiveSnapshot(client, partial, { ...request, signal });
+    signal.throwIfAborted();
+    await moveFile(partial, request.path, { replace: request.overwrite });
+    return snapshot;
+  } finally {
+    client.close();
+    await rm(partial, { force: true });
+  }
+}
+
+export interface ReceiveOptions {
+  readonly limits: TransferLimits;
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+/**
+ * Receives a snapshot into a new file, which the caller removes if this fails.
+ * @throws EtcdkeepError
+ */
+export async function receiveSnapshot(
+  client: EtcdClient,
+  path: string,
+  { limits, signal, report }: ReceiveOptions,
+): Promise<Snapshot> {
+  const member = await askMember(client);
+  report({ kind: 'snapshot-started', member });
+  const file = await DirectFile.create(path);
+  const writer = new SnapshotWriter(file, new AlignedMemory(), (bytes, totalBytes) =>
+    report({ kind: 'snapshot-progress', bytes, totalBytes }),
+  );
+  try {
+    const streamed = await client.snapshot(writer, { ...limits, signal });
+    await writer.finish(streamed.digest);
+    report({ kind: 'snapshot-received' });
+    const source = await openFileSource(path, streamed.databaseBytes);
+    try {
+      const status = await writer.scan!.finish(source);
+      return {
+        bytes: streamed.databaseBytes + streamed.digest.length,
+        sha256: streamed.fileDigest.toString('hex'),
+        trailer: streamed.digest.toString('hex'),
+        member,
+        status,
+      };
+    } finally {
+      source.close();
+    }
+  } finally {
+    await writer.settle();
+    await file.close();
+  }
+}
+
+async function askMember(client: EtcdClient): Promise<SourceMember> {
+  const status = await client.status();
+  const memberId = status.header?.memberId ?? 0n;
+  // The member's own view: it needs no quorum, which may be just what is missing.
+  const members = await client.memberList(false);
+  return {
+    endpoint: client.endpoint,
+    clusterId: status.header?.clusterId ?? 0n,
+    memberId,
+    name: members.find((member) => member.ID === memberId)?.name ?? '',
+    version: status.version,
+    raftTerm: status.raftTerm,
+    raftIndex: status.raftIndex,
+    isLearner: status.isLearner,
+  };
+}
+
+async function checkTarget(path: string, overwrite: boolean): Promise<void> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await lstat(path)).isDirectory();
+  } catch (reason) {
+    if (systemCodeOf(reason) === 'ENOENT') {
+      await checkParent(path);
+      return;
+    }
+    throw writeError(reason, 'save a snapshot there', path);
+  }
+  if (isDirectory) {
+    throw new EtcdkeepError('target-unwritable', 'the file to save to is a directory', {
+      path,
+      advice: 'name a file in it, such as snapshot.db',
+    });
+  }
+  if (!overwrite) throw new EtcdkeepError('target-exists', 'the file exists already', { path });
+}
+
+async function checkParent(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await lstat(parent);
+  } catch (reason) {
+    throw writeError(reason, 'save a snapshot there', parent);
+  }
+}

@@ -1,0 +1,162 @@
+// Takes a backup on a control-plane host: the snapshot first, the static resources after it (the
+// encryption keys must not be older than the data), and the record last, which makes it a backup.
+
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { moveFile, removeStagingDirectory, writeFileDurably } from '../base/durable-files.ts';
+import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
+import { findHost, type Host } from '../controlplane/host.ts';
+import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
+import { lookAtStaticResources, type StaticResources } from '../controlplane/static-resources.ts';
+import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
+import { encodeRecord } from '../record/record.ts';
+import type { BackupRecord } from '../record/schema.ts';
+import { type BackupFiles, backupFiles, stampOf } from '../record/stamp.ts';
+import { archiveResources } from './archive-resources.ts';
+import { buildRecord } from './build-record.ts';
+import type { Report } from './events.ts';
+import { receiveSnapshot, type Snapshot, type TransferLimits } from './save.ts';
+import { makeOwnedStaging, sweepStaging } from './staging.ts';
+
+export interface TakeRequest {
+  /** Where the backup goes; made if it does not exist. */
+  readonly directory: string;
+  /** The host's root directory; undefined to find it. */
+  readonly root: string | undefined;
+  /** This machine's name, for a host that does not tell which of its nodes it is. */
+  readonly hostName: string;
+  /** Effective user id. */
+  readonly uid: number;
+  /** Program and version, for the record. */
+  readonly tool: string;
+  /** How to reach the host's own member; what the user named wins over what the host says. */
+  readonly connectTo: (host: Host, member: LocalEtcd) => Promise<ClientOptions>;
+  readonly limits: TransferLimits;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  readonly report: Report;
+}
+
+/** A backup on the disk. */
+export interface Backup {
+  readonly directory: string;
+  readonly files: BackupFiles;
+  readonly snapshot: Snapshot;
+  readonly record: BackupRecord;
+}
+
+/**
+ * Takes a backup of the host.
+ * @throws EtcdkeepError; nothing new is left in the directory, and earlier backups are as they were
+ */
+export async function takeBackup(request: TakeRequest): Promise<Backup> {
+  if (request.uid !== 0) {
+    throw new EtcdkeepError('not-root', 'a backup of a control-plane host is taken as root');
+  }
+  return withDirectory(resolve(request.directory), async () => {
+    const host = await findHost(request.root);
+    const member = await findLocalEtcd(host, request.hostName);
+    request.report({ kind: 'host-found', name: member.name, layout: host.layout });
+    const resources = await lookAtStaticResources(host);
+    const client = await EtcdClient.connect(await request.connectTo(host, member));
+    try {
+      return await takeInto(request, host, member, client, resources);
+    } finally {
+      client.close();
+    }
+  });
+}
+
+async function takeInto(
+  request: TakeRequest,
+  host: Host,
+  member: LocalEtcd,
+  client: EtcdClient,
+  firstLook: StaticResources,
+): Promise<Backup> {
+  const { directory, report, signal } = request;
+  const started = request.now();
+  const stamp = stampOf(started);
+  const files = backupFiles(stamp);
+  await sweepStaging(directory);
+  const staging = await makeOwnedStaging(directory);
+  try {
+    for (const { name, path } of firstLook.pods)
+      report({ kind: 'static-pod-found', pod: name, path });
+    const snapshot = await receiveSnapshot(client, join(staging, files.snapshot), request);
+    const resources = await archiveResources(
+      host,
+      firstLook,
+      join(staging, files.resources),
+      request,
+    );
+    signal.throwIfAborted();
+    const record = buildRecord({
+      stamp,
+      files,
+      tool: request.tool,
+      hostName: member.name,
+      layout: host.layout,
+      snapshot,
+      resources,
+      started,
+      finished: request.now(),
+    });
+    await writeFileDurably(join(staging, files.record), encodeRecord(record));
+    await publish(staging, directory, files);
+    return { directory, files, snapshot, record };
+  } finally {
+    await removeStagingDirectory(staging);
+  }
+}
+
+/** Moves the files to their names, the record last; what was moved goes if a later one fails. */
+async function publish(staging: string, directory: string, files: BackupFiles): Promise<void> {
+  const published: string[] = [];
+  try {
+    for (const name of [files.resources, files.snapshot, files.record]) {
+      await moveFile(join(staging, name), join(directory, name));
+      published.push(name);
+    }
+  } catch (reason) {
+    for (const name of published) await rm(join(directory, name), { force: true });
+    throw reason;
+  }
+}
+
+/** Makes the directory if need be, and takes it away again if it was made in vain. */
+async function withDirectory<T>(directory: string, use: () => Promise<T>): Promise<T> {
+  const firstMade = await makeDirectory(directory);
+  try {
+    return await use();
+  } catch (reason) {
+    if (firstMade !== undefined) await removeEmpty(directory, firstMade);
+    throw reason;
+  }
+}
+
+/** @returns the topmost directory that had to be made */
+async function makeDirectory(directory: string): Promise<string | undefined> {
+  try {
+    const made = await mkdir(directory, { recursive: true });
+    if (made !== undefined || (await stat(directory)).isDirectory()) return made;
+  } catch (reason) {
+    if (systemCodeOf(reason) !== 'EEXIST') {
+      throw writeError(reason, 'make the directory for the backup', directory);
+    }
+  }
+  throw new EtcdkeepError('target-not-directory', 'the place for the backup is a file', {
+    path: directory,
+  });
+}
+
+async function removeEmpty(directory: string, firstMade: string): Promise<void> {
+  for (let path = directory; path.startsWith(firstMade); path = join(path, '..')) {
+    try {
+      await rmdir(path);
+    } catch {
+      // Somebody else has put something there meanwhile: it stays.
+      return;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+// The commands, and how they end: one place maps errors to screens and exit codes.
+
+import { buildApplication, buildRouteMap, text_en } from '@stricli/core';
+import { EtcdkeepError } from '../base/errors.ts';
+import { backup } from './commands/backup.ts';
+import { snapshotSave } from './commands/snapshot-save.ts';
+import type { CommandContext } from './context.ts';
+import { renderError } from './error-screen.ts';
+import { VERSION } from './version.ts';
+
+const snapshot = buildRouteMap({
+  routes: { save: snapshotSave },
+  docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
+});
+
+const root = buildRouteMap({
+  routes: { backup, snapshot },
+  docs: { brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it' },
+});
+
+/** The exit code for anything that a command throws. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof EtcdkeepError ? error.exitCode : 1;
+}
+
+export const app = buildApplication<CommandContext>(root, {
+  name: 'etcdkeep',
+  versionInfo: { currentVersion: VERSION },
+  scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+  documentation: { caseStyle: 'convert-camel-to-kebab', useAliasInUsageLine: false },
+  determineExitCode: exitCodeOf,
+  localization: {
+    loadText: () => ({
+      ...text_en,
+      exceptionWhileRunningCommand: renderError,
+      commandErrorResult: renderError,
+    }),
+  },
+});

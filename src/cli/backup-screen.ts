@@ -1,0 +1,70 @@
+// How a backup looks. The lines on stdout are those of the documented procedure, in its wording;
+// each is printed when it has become true.
+
+import { join } from 'node:path';
+import type { BackupEvent } from '../backup/events.ts';
+import type { Backup } from '../backup/take.ts';
+import type { Screen } from './screen.ts';
+import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
+import { VERSION } from './version.ts';
+
+const LAYOUTS: Readonly<Record<string, string>> = { openshift: 'OpenShift layout' };
+
+export class BackupScreen {
+  readonly #screen: Screen;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+  }
+
+  draw(event: BackupEvent): void {
+    const screen = this.#screen;
+    switch (event.kind) {
+      case 'host-found':
+        screen.tell('host', `${event.name} · ${LAYOUTS[event.layout] ?? event.layout}`);
+        break;
+      case 'static-pod-found':
+        screen.answer(`found latest ${event.pod}: ${event.path}`);
+        break;
+      case 'snapshot-started':
+        // Where the script prints the version of the etcdctl that it pulled.
+        screen.answer(`etcdkeep version: ${VERSION}`);
+        screen.answer(`etcd version: ${event.member.version}`);
+        drawTransfer(screen, event);
+        break;
+      case 'archive-started':
+        screen.progress.start('archive');
+        break;
+      case 'archive-outdated':
+        screen.warn('the static resources changed while they were archived; archiving them again');
+        break;
+      default:
+        drawTransfer(screen, event);
+    }
+  }
+
+  /** The last lines, when the backup is complete. */
+  finish({ directory, files, snapshot, record }: Backup): void {
+    const screen = this.#screen;
+    const { storageVersion } = snapshot.status;
+    screen.answer(`Snapshot saved at ${join(directory, files.snapshot)}`);
+    if (storageVersion !== undefined) screen.answer(`Server version ${storageVersion}`);
+    screen.answer(statusLine(snapshot));
+    screen.answer(`snapshot db and kube resources are successfully saved to ${directory}`);
+    screen.blank();
+    tellProof(screen, snapshot);
+    tellKeys(screen, record.resources);
+  }
+}
+
+/** The archive holds the encryption keys, and the cluster's private keys even without any. */
+function tellKeys(screen: Screen, { file, encryption }: Backup['record']['resources']): void {
+  if (!encryption.on) {
+    screen.tell('keys', `${file} holds the cluster's private keys: keep it as safe as they are`);
+    return;
+  }
+  const names = encryption.keyNames.map((name) => `"${name}"`).join(', ');
+  const noun = encryption.keyNames.length === 1 ? 'key' : 'keys';
+  screen.tell('encryption', `on (${encryption.providers.join(', ')}, ${noun} ${names}): ${file}`);
+  screen.tellMore('holds what opens the snapshot and lies beside it. Keep the two apart.');
+}

@@ -1,0 +1,92 @@
+// etcdkeep backup DIR: the documented procedure on a control-plane host, in one command.
+
+import { hostname } from 'node:os';
+import { buildCommand } from '@stricli/core';
+import { type Backup, takeBackup } from '../../backup/take.ts';
+import { LOCAL_CREDENTIAL_WORDS } from '../../controlplane/local-etcd.ts';
+import { BackupScreen } from '../backup-screen.ts';
+import {
+  OUTPUT_FLAGS,
+  type OutputFlags,
+  TRANSFER_FLAGS,
+  type TransferFlags,
+  transferLimits,
+} from '../common-flags.ts';
+import type { CommandContext } from '../context.ts';
+import { clientOptions } from '../etcd-client-options.ts';
+import { ETCD_FLAGS, type EtcdFlags, withoutEndpoints } from '../etcd-flags.ts';
+import { withScreen } from '../screen.ts';
+import { TOOL } from '../version.ts';
+
+interface Flags extends EtcdFlags, TransferFlags, OutputFlags {
+  readonly root?: string;
+}
+
+async function run(this: CommandContext, flags: Flags, directory: string): Promise<void> {
+  await withScreen(this, flags, async (screen) => {
+    const drawn = new BackupScreen(screen);
+    const etcd = withoutEndpoints(flags, this.process.env);
+    const backup: Backup = await takeBackup({
+      directory,
+      root: flags.root,
+      hostName: hostname(),
+      uid: this.uid,
+      tool: TOOL,
+      connectTo: (host, member) =>
+        clientOptions(etcd, this, {
+          endpoints: member.endpoint,
+          files: {
+            cacert: host.realPath(member.cacert),
+            cert: host.realPath(member.cert),
+            key: host.realPath(member.key),
+          },
+          words: LOCAL_CREDENTIAL_WORDS,
+        }),
+      limits: transferLimits(flags, etcd.commandTimeout),
+      now: this.now,
+      signal: this.signal,
+      report: (event) => drawn.draw(event),
+    });
+    drawn.finish(backup);
+    screen.document({ directory, ...backup.record });
+  });
+}
+
+export const backup = buildCommand({
+  func: run,
+  parameters: {
+    flags: {
+      root: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'dir',
+        brief: "the host's root directory, if it is not / (in a debug pod, /host is found)",
+      },
+      ...TRANSFER_FLAGS,
+      ...OUTPUT_FLAGS,
+      ...ETCD_FLAGS,
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          parse: String,
+          placeholder: 'DIR',
+          brief: 'the directory for the backup, such as /home/core/assets/backup',
+        },
+      ],
+    },
+  },
+  docs: {
+    brief: 'Take a backup of this control-plane host, as root',
+    fullDescription: [
+      "Saves a snapshot of this host's etcd member and the static resources that are needed to restore",
+      "it, as two files with the names and the contents of OpenShift's cluster-backup.sh, and a record",
+      'of what was taken and how it was proven. They appear when all of it is proven, the record last.',
+      '',
+      'Exit status: 0 done, 1 failed, 2 usage, 3 refused, 130 or 143 interrupted; unless it is 0,',
+      'nothing new is in DIR.',
+    ].join('\n'),
+  },
+});

@@ -1,0 +1,63 @@
+// The process: its streams, its signals, its exit code.
+
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import { run } from '@stricli/core';
+import { EtcdkeepError } from '../base/errors.ts';
+import { app } from './app.ts';
+import { flagsLast } from './argv.ts';
+import type { CommandContext, Output } from './context.ts';
+
+/** stricli's own codes are negative: every one of them is about the command line. */
+const USAGE_EXIT_CODE = 2;
+const DEFAULT_COLUMNS = 80;
+
+function outputOf(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => void stream.write(text),
+    // isTTY and columns are undefined where the stream is a file or a pipe.
+    isTTY: Boolean(stream.isTTY),
+    columns: (stream.columns as number | undefined) ?? DEFAULT_COLUMNS,
+  };
+}
+
+/** The first signal asks the command to clean up and end; a second one ends the process. */
+function stopOnSignals(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () =>
+    controller.abort(new EtcdkeepError('interrupted', 'interrupted (SIGINT)')),
+  );
+  process.once('SIGTERM', () =>
+    controller.abort(new EtcdkeepError('terminated', 'told to end (SIGTERM)')),
+  );
+  return controller.signal;
+}
+
+async function askSecret(prompt: string): Promise<string> {
+  process.stderr.write(prompt);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const readline = createInterface({ input: process.stdin, output: silent, terminal: true });
+  try {
+    return await readline.question('');
+  } finally {
+    readline.close();
+    process.stderr.write('\n');
+  }
+}
+
+const context: CommandContext = {
+  process: {
+    stdout: outputOf(process.stdout),
+    stderr: outputOf(process.stderr),
+    env: process.env,
+    exitCode: 0,
+  },
+  uid: process.geteuid?.() ?? 0,
+  now: () => new Date(),
+  signal: stopOnSignals(),
+  askSecret: process.stdin.isTTY && process.stderr.isTTY ? askSecret : undefined,
+};
+
+await run(app, flagsLast(process.argv.slice(2)), context);
+const exitCode = Number(context.process.exitCode ?? 0);
+process.exitCode = exitCode < 0 ? USAGE_EXIT_CODE : exitCode;

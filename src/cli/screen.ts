@@ -1,0 +1,95 @@
+// What a person sees. stdout is the answer, and never changes with the terminal; stderr is the
+// telling: headings, progress, warnings, advice.
+
+import { styleText } from 'node:util';
+import type { OutputFlags } from './common-flags.ts';
+import type { CommandContext } from './context.ts';
+import { errorDocument } from './error-screen.ts';
+import { unknownVariables } from './etcd-flags.ts';
+import { ProgressLine } from './progress-line.ts';
+
+/** Width of the left column of nouns. */
+const NOUN_WIDTH = 10;
+
+/**
+ * Runs a command with a screen, and puts the screen away again. An error goes on to where exit
+ * codes are made; with --output json it is a document too.
+ */
+export async function withScreen(
+  context: CommandContext,
+  flags: OutputFlags,
+  command: (screen: Screen) => Promise<void>,
+): Promise<void> {
+  const screen = new Screen(context, flags);
+  try {
+    for (const name of unknownVariables(context.process.env)) {
+      screen.warn(`${name} is no variable of etcdctl's`);
+    }
+    await command(screen);
+  } catch (reason) {
+    screen.document(errorDocument(reason));
+    throw reason;
+  } finally {
+    screen.progress.stop();
+  }
+}
+
+export class Screen {
+  readonly progress: ProgressLine;
+  readonly #context: CommandContext;
+  readonly #flags: OutputFlags;
+
+  constructor(context: CommandContext, flags: OutputFlags) {
+    const { stderr, env } = context.process;
+    const moving = stderr.isTTY && env['TERM'] !== 'dumb' && !flags.quiet;
+    const output = flags.quiet ? { ...stderr, write: () => undefined } : stderr;
+    this.#context = context;
+    this.#flags = flags;
+    this.progress = new ProgressLine(output, moving, () => performance.now());
+  }
+
+  /** A line of the answer, in the wording of the documented procedure. */
+  answer(line: string): void {
+    if (this.#flags.output === 'json') return;
+    this.progress.clear();
+    this.#context.process.stdout.write(`${line}\n`);
+  }
+
+  /** The whole answer as one document; 64-bit numbers must be strings by now. */
+  document(value: unknown): void {
+    if (this.#flags.output !== 'json') return;
+    this.#context.process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  }
+
+  /** A noun on the left, a fact on the right. */
+  tell(noun: string, fact: string): void {
+    this.#print(`${noun.padEnd(NOUN_WIDTH)}${fact}`);
+  }
+
+  /** Goes on below the fact before. */
+  tellMore(fact: string): void {
+    this.#print(`${' '.repeat(NOUN_WIDTH)}${fact}`);
+  }
+
+  /** Something that is not as it should be, and does not stop the command. */
+  warn(text: string): void {
+    this.#print(`${this.#colour('yellow', 'warning')}   ${text}`);
+  }
+
+  /** An empty line. */
+  blank(): void {
+    this.#print('');
+  }
+
+  #print(line: string): void {
+    if (this.#flags.quiet) return;
+    this.progress.clear();
+    this.#context.process.stderr.write(`${line}\n`);
+  }
+
+  #colour(colour: 'yellow', word: string): string {
+    const { stderr, env } = this.#context.process;
+    const coloured = stderr.isTTY && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
+    return coloured ? styleText(colour, word, { validateStream: false }) : word;
+  }
+}
