@@ -3,12 +3,15 @@
 //   src/etcd/client/gen/      from proto/, by buf and protoc-gen-es
 //   src/base/crc32c.wasm.ts   from src/base/crc32c.wat
 //   docs/errors.md            from src/base/error-codes.ts
+//   docs/record.*             from src/record/schema.ts
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { recordPages } from '../src/record/documentation.ts';
+import { compileCrc32c } from './crc32c.ts';
 import { errorsPage } from './errors-page.ts';
 
 const home = fileURLToPath(new URL('..', import.meta.url));
@@ -52,7 +55,9 @@ function generateProtos(): void {
 }
 
 generateProtos();
+write('src/base/crc32c.wasm.ts', await compileCrc32c());
 write('docs/errors.md', errorsPage());
+for (const { path, text } of recordPages()) write(path, text);
 if (stale.length > 0) {
   console.error(`not as generated: ${stale.join(', ')}; run: npm run generate`);
   process.exit(1);

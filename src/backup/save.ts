@@ -102,9 +102,9 @@ export async function receiveSnapshot(
     const streamed = await client.snapshot(writer, { ...limits, signal });
     await writer.finish(streamed.digest);
     report({ kind: 'snapshot-received' });
-    const source = await openFileSource(path, streamed.databaseBytes);
+    const source = openFileSource(path, streamed.databaseBytes);
     try {
-      const status = await writer.scan!.finish(source);
+      const status = await writer.walk(source);
       return {
         bytes: streamed.databaseBytes + streamed.digest.length,
         sha256: streamed.fileDigest.toString('hex'),

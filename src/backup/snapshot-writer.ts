@@ -3,7 +3,10 @@
 
 import type { AlignedMemory } from '../base/aligned-memory.ts';
 import type { DirectFile } from '../base/direct-file.ts';
+import { EtcdkeepError } from '../base/errors.ts';
+import type { PageSource } from '../bbolt/page-source.ts';
 import type { SnapshotSink } from '../etcd/client/snapshot-assembly.ts';
+import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import { SnapshotScan } from '../etcd/store/snapshot-scan.ts';
 
 const CHUNK_BYTES = 1 << 20;
@@ -14,7 +17,7 @@ const SPARE_CHUNKS = 2;
 
 export class SnapshotWriter implements SnapshotSink {
   /** Follows the stream; set by the first message. */
-  scan: SnapshotScan | undefined;
+  #scan: SnapshotScan | undefined;
   readonly #file: DirectFile;
   readonly #memory: AlignedMemory;
   readonly #progress: (bytes: number, totalBytes: number) => void;
@@ -25,7 +28,7 @@ export class SnapshotWriter implements SnapshotSink {
   #chunk = 0;
   #filled = 0;
   #fileOffset = 0;
-  #failure: unknown;
+  #failure: { readonly reason: unknown } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(
@@ -45,11 +48,11 @@ export class SnapshotWriter implements SnapshotSink {
 
   begin(totalBytes: number): void {
     this.#totalBytes = totalBytes;
-    this.scan = new SnapshotScan(totalBytes, this.#memory);
+    this.#scan = new SnapshotScan(totalBytes, this.#memory);
   }
 
   write(bytes: Uint8Array): Promise<void> | undefined {
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     let taken = 0;
     while (taken < bytes.length) {
       const length = Math.min(bytes.length - taken, CHUNK_BYTES - this.#filled);
@@ -68,13 +71,28 @@ export class SnapshotWriter implements SnapshotSink {
    */
   async finish(digest: Uint8Array): Promise<void> {
     const length = this.#filled;
-    this.scan?.push(this.#chunk, length);
+    this.#scan?.push(this.#chunk, length);
     await Promise.all(this.#writes);
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#throwFailure();
     const tail = Buffer.concat([this.#memory.view(this.#chunk, length), digest]);
     await this.#file.write(tail, this.#fileOffset);
     await this.#file.sync();
     this.#progress(this.#totalBytes, this.#totalBytes);
+  }
+
+  /**
+   * Walks the tree of what was written.
+   * @param source the finished file
+   * @throws EtcdkeepError `database-damaged`, `stream-inconsistent`, `file-failed`
+   */
+  async walk(source: PageSource): Promise<DatabaseStatus> {
+    const status = await this.#scan!.finish(source);
+    if (status.totalSize === this.#totalBytes) return status;
+    throw new EtcdkeepError(
+      'stream-inconsistent',
+      `the member sent ${this.#totalBytes} bytes of a database of ${status.totalSize}`,
+      { path: this.#file.path },
+    );
   }
 
   /** Waits until no write is under way any more, so that the file can be closed. */
@@ -86,11 +104,11 @@ export class SnapshotWriter implements SnapshotSink {
   #submit(): void {
     const chunk = this.#chunk;
     const offset = this.#fileOffset;
-    this.scan!.push(chunk, CHUNK_BYTES);
+    this.#scan!.push(chunk, CHUNK_BYTES);
     const write = this.#file
       .write(this.#memory.view(chunk, CHUNK_BYTES), offset)
       .catch((reason: unknown) => {
-        this.#failure ??= reason;
+        this.#failure ??= { reason };
       })
       .then(() => {
         this.#writes.delete(write);
@@ -103,6 +121,10 @@ export class SnapshotWriter implements SnapshotSink {
     const next = this.#free.pop();
     if (next === undefined) throw new Error('the stream was not paused when it was asked to be');
     this.#chunk = next;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.reason as Error;
   }
 
   #release(chunk: number): void {

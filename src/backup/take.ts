@@ -3,7 +3,12 @@
 
 import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { moveFile, removeStagingDirectory, writeFileDurably } from '../base/durable-files.ts';
+import {
+  makeStagingDirectory,
+  moveFile,
+  removeStagingDirectory,
+  writeFileDurably,
+} from '../base/durable-files.ts';
 import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
 import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
@@ -16,7 +21,7 @@ import { archiveResources } from './archive-resources.ts';
 import { buildRecord } from './build-record.ts';
 import type { Report } from './events.ts';
 import { receiveSnapshot, type Snapshot, type TransferLimits } from './save.ts';
-import { makeOwnedStaging, sweepStaging } from './staging.ts';
+import { sweepStaging } from './staging.ts';
 
 export interface TakeRequest {
   /** Where the backup goes; made if it does not exist. */
@@ -79,7 +84,7 @@ async function takeInto(
   const stamp = stampOf(started);
   const files = backupFiles(stamp);
   await sweepStaging(directory);
-  const staging = await makeOwnedStaging(directory);
+  const staging = await makeStagingDirectory(directory);
   try {
     for (const { name, path } of firstLook.pods)
       report({ kind: 'static-pod-found', pod: name, path });

@@ -1,4 +1,4 @@
-// Generated from crc32c.wat by scripts/generate-crc32c.ts. Do not edit.
+// Generated from crc32c.wat by scripts/generate.ts. Do not edit.
 
 /** The compiled module, in base64. */
 export const CRC32C_WASM = [

@@ -1,6 +1,6 @@
 ;; CRC-32C (Castagnoli) of bytes in an imported memory, sixteen at a time ("slicing by 16").
 ;; The memory starts with sixteen tables of 256 words: table k holds, for each byte, the CRC of
-;; that byte followed by k zero bytes. src/base/crc32c.ts fills them in; scripts/generate-crc32c.ts
+;; that byte followed by k zero bytes. src/base/crc32c.ts fills them in; scripts/crc32c.ts
 ;; compiles this file into src/base/crc32c.wasm.ts.
 ;;
 ;; A lookup wants (byte * 4) as its address, so bytes are cut out of a word at bits 2 to 9, hence

@@ -5,12 +5,13 @@ import { constants } from 'node:fs';
 import { type FileHandle, link, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EtcdkeepError, readError, systemCodeOf, writeError } from './errors.ts';
+import { processLabel } from './process-label.ts';
 
 /** Backups hold private keys: nobody but the owner reads any file, from its first byte. */
 const FILE_MODE = 0o600;
 
-/** How the name of a staging directory begins. */
-export const STAGING_PREFIX = '.etcdkeep-';
+/** How the name of a staging directory begins; the label of its process and six letters follow. */
+const STAGING_PREFIX = '.etcdkeep-';
 
 /**
  * Reads a small file whole.
@@ -159,10 +160,20 @@ async function moveToNewName(from: string, to: string, calls: MoveCalls): Promis
  */
 export async function makeStagingDirectory(target: string): Promise<string> {
   try {
-    return await mkdtemp(join(target, STAGING_PREFIX));
+    return await mkdtemp(join(target, `${STAGING_PREFIX}${processLabel()}-`));
   } catch (reason) {
     throw writeError(reason, 'make a directory for unfinished files', target);
   }
+}
+
+/**
+ * Whose staging directory it is.
+ * @param name a name in the target
+ * @returns the label of a process (process-label.ts), or undefined if it is no staging directory
+ */
+export function stagingOwner(name: string): string | undefined {
+  if (!name.startsWith(STAGING_PREFIX)) return undefined;
+  return name.slice(STAGING_PREFIX.length).replace(/-[^-]*$/, '');
 }
 
 /**

@@ -98,6 +98,11 @@ const table = {
     'compare the file with the secret encryption-config in openshift-kube-apiserver',
   ),
 
+  'record-invalid': failed(
+    'The record of a backup is not one, or not of a kind that etcdkeep knows.',
+    'the backup itself may be whole; its record cannot be used',
+  ),
+
   // Certificates, as files.
   'certificate-missing': failed(
     'A certificate or key that is needed to reach etcd is not where it was said to be.',

@@ -1,6 +1,6 @@
 // The commands, and how they end: one place maps errors to screens and exit codes.
 
-import { buildApplication, buildRouteMap, text_en } from '@stricli/core';
+import { buildApplication, buildRouteMap, help, text_en, version } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
@@ -23,17 +23,29 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof EtcdkeepError ? error.exitCode : 1;
 }
 
-export const app = buildApplication<CommandContext>(root, {
-  name: 'etcdkeep',
-  versionInfo: { currentVersion: VERSION },
-  scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
-  documentation: { caseStyle: 'convert-camel-to-kebab', useAliasInUsageLine: false },
-  determineExitCode: exitCodeOf,
-  localization: {
-    loadText: () => ({
-      ...text_en,
-      exceptionWhileRunningCommand: renderError,
-      commandErrorResult: renderError,
-    }),
+export const app = buildApplication<CommandContext>(
+  root,
+  {
+    name: 'etcdkeep',
+    scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+    determineExitCode: exitCodeOf,
+    localization: {
+      loadText: () => ({
+        ...text_en,
+        exceptionWhileRunningCommand: renderError,
+        commandErrorResult: renderError,
+      }),
+    },
   },
-});
+  {
+    help: help({
+      brief: 'Print this help and exit',
+      formatting: {
+        caseStyle: 'convert-camel-to-kebab',
+        useAliasInUsageLine: false,
+        onlyRequiredInUsageLine: true,
+      },
+    }),
+    version: version({ brief: 'Print the version and exit', info: { currentVersion: VERSION } }),
+  },
+);

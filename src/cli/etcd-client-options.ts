@@ -48,12 +48,9 @@ export async function clientOptions(
 ): Promise<ClientOptions> {
   const endpoint = endpointOf(flags, defaults);
   const { cacert, cert, key } = flags;
-  const files = {
-    ...defaults.files,
-    ...(cacert === undefined ? {} : { cacert }),
-    // A certificate and its key go together: one of the flags replaces both.
-    ...(cert === undefined && key === undefined ? {} : { cert, key }),
-  } as CredentialFiles;
+  // A certificate and its key go together: one of the flags replaces both.
+  const pair = cert === undefined && key === undefined ? defaults.files : { cert, key };
+  const files: CredentialFiles = { ...pair, cacert: cacert ?? defaults.files?.cacert };
   return {
     endpoint,
     credentials: endpoint.secure ? await readCredentials(files, context.now(), defaults.words) : {},

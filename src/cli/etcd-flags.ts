@@ -94,6 +94,10 @@ export function withEnvironment(
   return merged;
 }
 
+const HOST_VARIABLES = new Set(
+  ['endpoints', 'cacert', 'cert', 'key'].map((name) => variableOf(name)),
+);
+
 /**
  * The same for a host, which says itself where its member is: a shell that has read the host's
  * etcd.env names every member and in-pod paths, so of the variables only the others count.
@@ -102,8 +106,8 @@ export function withoutEndpoints(
   flags: EtcdFlags,
   env: CommandContext['process']['env'],
 ): EtcdFlags {
-  const { ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY, ...others } = env;
-  return withEnvironment(flags, others);
+  const others = Object.entries(env).filter(([name]) => !HOST_VARIABLES.has(name));
+  return withEnvironment(flags, Object.fromEntries(others));
 }
 
 /** ETCDCTL_ variables that mean nothing to us, or to etcdctl either: probably misspelt. */

@@ -2,6 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import { run } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
 import { app } from './app.ts';
@@ -12,12 +13,12 @@ import type { CommandContext, Output } from './context.ts';
 const USAGE_EXIT_CODE = 2;
 const DEFAULT_COLUMNS = 80;
 
-function outputOf(stream: NodeJS.WriteStream): Output {
+function outputOf(stream: NodeJS.WriteStream & { fd: 1 | 2 }): Output {
+  const isTTY = isatty(stream.fd);
   return {
     write: (text) => void stream.write(text),
-    // isTTY and columns are undefined where the stream is a file or a pipe.
-    isTTY: Boolean(stream.isTTY),
-    columns: (stream.columns as number | undefined) ?? DEFAULT_COLUMNS,
+    isTTY,
+    columns: isTTY ? stream.columns : DEFAULT_COLUMNS,
   };
 }
 

@@ -3,7 +3,7 @@
 import type { BackupEvent } from '../backup/events.ts';
 import type { Snapshot } from '../backup/save.ts';
 import { formatBytes, formatCount } from '../base/units.ts';
-import { totalKeyOf } from '../etcd/store/database-status.ts';
+import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import type { Screen } from './screen.ts';
 
 /** Draws the events that every transfer of a snapshot has. */
@@ -35,6 +35,14 @@ export function tellProof(screen: Screen, snapshot: Snapshot): void {
     `digest equal to the server's; ${formatCount(status.pagesReachable)} pages sound; ` +
       `revision ${status.revision}, ${formatCount(status.liveKeys)} keys, ${formatBytes(snapshot.bytes)}`,
   );
+}
+
+/**
+ * totalKey as the etcdctl of the server's version counts: live keys from 3.6 on, which is where
+ * databases have a storage version; before, every key of every bucket.
+ */
+function totalKeyOf(status: DatabaseStatus): number {
+  return status.storageVersion === undefined ? status.entries : status.liveKeys;
 }
 
 /** The line of `snapshot status -w json`, as the etcdctl of the server's version prints it. */

@@ -2,7 +2,6 @@
 
 import { hostname } from 'node:os';
 import { buildCommand } from '@stricli/core';
-import { type Backup, takeBackup } from '../../backup/take.ts';
 import { LOCAL_CREDENTIAL_WORDS } from '../../controlplane/local-etcd.ts';
 import { BackupScreen } from '../backup-screen.ts';
 import {
@@ -26,7 +25,9 @@ async function run(this: CommandContext, flags: Flags, directory: string): Promi
   await withScreen(this, flags, async (screen) => {
     const drawn = new BackupScreen(screen);
     const etcd = withoutEndpoints(flags, this.process.env);
-    const backup: Backup = await takeBackup({
+    // Loaded here, so that no other command, and not --help, waits for it.
+    const { takeBackup } = await import('../../backup/take.ts');
+    const backup = await takeBackup({
       directory,
       root: flags.root,
       hostName: hostname(),

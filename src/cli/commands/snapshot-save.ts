@@ -1,7 +1,6 @@
 // etcdkeep snapshot save FILE: the flags and the lines of `etcdctl snapshot save`.
 
 import { buildCommand } from '@stricli/core';
-import { saveSnapshot } from '../../backup/save.ts';
 import {
   OUTPUT_FLAGS,
   type OutputFlags,
@@ -22,6 +21,8 @@ interface Flags extends EtcdFlags, TransferFlags, OutputFlags {
 async function run(this: CommandContext, flags: Flags, path: string): Promise<void> {
   await withScreen(this, flags, async (screen) => {
     const etcd = withEnvironment(flags, this.process.env);
+    // Loaded here, so that no other command, and not --help, waits for it.
+    const { saveSnapshot } = await import('../../backup/save.ts');
     const snapshot = await saveSnapshot({
       path,
       overwrite: flags.overwrite,

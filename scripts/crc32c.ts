@@ -1,21 +1,20 @@
 // Compiles src/base/crc32c.wat into src/base/crc32c.wasm.ts, so that neither a run nor a single
 // executable needs a file beside the code. A test demands that the two belong together.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
 const SOURCE = fileURLToPath(new URL('../src/base/crc32c.wat', import.meta.url));
-export const TARGET = fileURLToPath(new URL('../src/base/crc32c.wasm.ts', import.meta.url));
 
 /** The text of src/base/crc32c.wasm.ts as it should be. */
-export async function generate(): Promise<string> {
+export async function compileCrc32c(): Promise<string> {
   const toolkit = await wabt();
   const module = toolkit.parseWat('crc32c.wat', await readFile(SOURCE, 'utf8'));
   module.validate();
   const base64 = Buffer.from(module.toBinary({}).buffer).toString('base64');
   const lines = base64.match(/.{1,92}/g)!.map((line) => `  '${line}',`);
   return [
-    '// Generated from crc32c.wat by scripts/generate-crc32c.ts. Do not edit.',
+    '// Generated from crc32c.wat by scripts/generate.ts. Do not edit.',
     '',
     '/** The compiled module, in base64. */',
     'export const CRC32C_WASM = [',
@@ -24,5 +23,3 @@ export async function generate(): Promise<string> {
     '',
   ].join('\n');
 }
-
-if (import.meta.main) await writeFile(TARGET, await generate());

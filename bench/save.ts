@@ -1,0 +1,119 @@
+// etcdkeep snapshot save beside etcdctl snapshot save: the same member, in turn, files synced by both.
+//
+//   npm run bench -- save [--size 1GiB] [--rounds 5]
+
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { formatBytes } from '../src/base/units.ts';
+import { parseBytes } from '../src/cli/parse.ts';
+import { findRelease } from '../test/servers/binaries.ts';
+import { type EtcdCluster, startEtcd } from '../test/servers/etcd.ts';
+import { load } from '../test/servers/load.ts';
+import { ETCD_VERSIONS, type EtcdBinaries } from '../test/servers/versions.ts';
+import { type Measured, measure, median } from './measure.ts';
+import { smallObjects } from './small-objects.ts';
+
+const ETCDKEEP = fileURLToPath(new URL('../bin/etcdkeep', import.meta.url));
+
+/** What the project wants of itself; a target that is missed is said and fails the bench. */
+const TARGETS = { wall: 0.75, cpu: 0.55, peakBytes: 150e6 };
+
+export async function benchSave(args: string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      size: { type: 'string', default: '1GiB' },
+      rounds: { type: 'string', default: '5' },
+    },
+  });
+  const sizeBytes = parseBytes(values.size);
+  const rounds = Number(values.rounds);
+  const newest = await newestRelease();
+  console.log(`etcd and etcdctl ${newest.version}, ${cpus().length} cores, ${rounds} rounds`);
+  let met = true;
+  for (const tls of ['off', 'mutual'] as const) {
+    await using cluster = await startEtcd({
+      version: newest,
+      tls,
+      flags: ['--quota-backend-bytes', String(8 * 2 ** 30)],
+    });
+    met = (await benchPort(cluster, newest, tls, sizeBytes, rounds)) && met;
+  }
+  return met;
+}
+
+async function newestRelease(): Promise<EtcdBinaries> {
+  const found = await findRelease(ETCD_VERSIONS.at(-1)!);
+  if ('reason' in found) throw new Error(`no etcdctl to compare with: ${found.reason}`);
+  return found.binaries;
+}
+
+async function benchPort(
+  cluster: EtcdCluster,
+  { etcdctl }: EtcdBinaries,
+  tls: 'off' | 'mutual',
+  sizeBytes: number,
+  rounds: number,
+): Promise<boolean> {
+  const directory = mkdtempSync(join(tmpdir(), 'etcdkeep-bench-'));
+  const file = join(directory, 'snapshot.db');
+  const env = environment(cluster);
+  const run = async (program: string): Promise<Measured> => {
+    rmSync(file, { force: true });
+    return measure([program, 'snapshot', 'save', file], env);
+  };
+  try {
+    const port = tls === 'off' ? 'plain port' : 'TLS port';
+    await load(cluster.gateway, smallObjects(0, sizeBytes / 4));
+    const small = await run(ETCDKEEP);
+    const smallBytes = statSync(file).size;
+    await load(cluster.gateway, smallObjects(sizeBytes / 4, sizeBytes));
+    await run(etcdctl);
+    const pairs: { ours: Measured; theirs: Measured }[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      pairs.push({ theirs: await run(etcdctl), ours: await run(ETCDKEEP) });
+    }
+    console.log(`\n${port}, ${formatBytes(statSync(file).size)}`);
+    console.log(`peak memory at ${formatBytes(smallBytes)}: ${formatBytes(small.peakBytes)}`);
+    return report(pairs);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function environment({ member, endpoint }: EtcdCluster): Record<string, string> {
+  if (member.tls === undefined) return { ETCDCTL_ENDPOINTS: endpoint };
+  return {
+    ETCDCTL_ENDPOINTS: endpoint,
+    ETCDCTL_CACERT: member.tls.ca,
+    ETCDCTL_CERT: member.tls.client.cert,
+    ETCDCTL_KEY: member.tls.client.key,
+  };
+}
+
+function report(pairs: readonly { ours: Measured; theirs: Measured }[]): boolean {
+  const row = (...cells: string[]): string => cells.map((cell) => cell.padStart(14)).join('');
+  console.log(row('round', 'wall', 'cpu', 'peak', 'peak etcdctl'));
+  const ratios = pairs.map(({ ours, theirs }) => ({
+    wall: ours.wallMs / theirs.wallMs,
+    cpu: ours.cpuMs / theirs.cpuMs,
+    peakBytes: ours.peakBytes,
+  }));
+  for (const [round, { wall, cpu, peakBytes }] of ratios.entries()) {
+    const peaks = [formatBytes(peakBytes), formatBytes(pairs[round]!.theirs.peakBytes)];
+    console.log(row(`${round + 1}`, wall.toFixed(2), cpu.toFixed(2), ...peaks));
+  }
+  const wall = median(ratios.map((ratio) => ratio.wall));
+  const cpu = median(ratios.map((ratio) => ratio.cpu));
+  const peakBytes = Math.max(...ratios.map((ratio) => ratio.peakBytes));
+  console.log(row('median', wall.toFixed(2), cpu.toFixed(2), formatBytes(peakBytes)));
+  const met = wall <= TARGETS.wall && cpu <= TARGETS.cpu && peakBytes <= TARGETS.peakBytes;
+  console.log(
+    `targets: wall <= ${TARGETS.wall}, cpu <= ${TARGETS.cpu}, ` +
+      `peak <= ${formatBytes(TARGETS.peakBytes)}: ${met ? 'met' : 'NOT met'}`,
+  );
+  return met;
+}

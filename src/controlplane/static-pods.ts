@@ -1,0 +1,59 @@
+// The static pods of an OpenShift control plane, at the revision that the kubelet is told to run.
+
+import { EtcdkeepError } from '../base/errors.ts';
+import { type Host, MANIFESTS, STATIC_POD_RESOURCES } from './host.ts';
+
+/** In the order in which the documented procedure names them. */
+export const STATIC_POD_NAMES = [
+  'kube-apiserver-pod',
+  'kube-controller-manager-pod',
+  'kube-scheduler-pod',
+  'etcd-pod',
+] as const;
+
+export type StaticPodName = (typeof STATIC_POD_NAMES)[number];
+
+export interface StaticPod {
+  readonly name: StaticPodName;
+  readonly revision: number;
+  /** Directory of the revision, as the host knows it. */
+  readonly path: string;
+}
+
+/**
+ * Finds the four pods. The latest revision is the one that the manifest on this host names; the
+ * newest directory may be one that is still being installed, or an old one that was touched.
+ * @throws EtcdkeepError `static-pod-missing`, `static-pod-revision-missing`, `file-failed`
+ */
+export async function findStaticPods(host: Host): Promise<readonly StaticPod[]> {
+  const pods: StaticPod[] = [];
+  for (const name of STATIC_POD_NAMES) pods.push(await findStaticPod(host, name));
+  return pods;
+}
+
+async function findStaticPod(host: Host, name: StaticPodName): Promise<StaticPod> {
+  const manifest = `${MANIFESTS}/${name}.yaml`;
+  if (!(await host.isFile(manifest))) {
+    throw new EtcdkeepError('static-pod-missing', `this host runs no ${name}: it has no manifest`, {
+      path: host.realPath(manifest),
+    });
+  }
+  const pattern = new RegExp(`${STATIC_POD_RESOURCES}/${name}-(\\d+)`);
+  const match = pattern.exec(await host.readText(manifest));
+  if (match === null) {
+    throw new EtcdkeepError(
+      'static-pod-revision-missing',
+      `the manifest of ${name} names no revision`,
+      { path: host.realPath(manifest) },
+    );
+  }
+  const [path, revision] = match;
+  if (!(await host.isDirectory(path))) {
+    throw new EtcdkeepError(
+      'static-pod-revision-missing',
+      `revision ${revision!} of ${name} is named by its manifest and not on this host`,
+      { path: host.realPath(path) },
+    );
+  }
+  return { name, revision: Number(revision), path };
+}

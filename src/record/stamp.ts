@@ -1,0 +1,35 @@
+// The stamp that the files of one backup share, and the names that are made of it.
+
+/** Names of the files of one backup. */
+export interface BackupFiles {
+  readonly snapshot: string;
+  readonly resources: string;
+  readonly record: string;
+}
+
+/** A moment in local time, as `date "+%F_%H%M%S"` shows it: `2026-11-23_145301`. */
+export function stampOf(moment: Date): string {
+  const pad = (part: number, digits = 2): string => part.toString().padStart(digits, '0');
+  const date = [pad(moment.getFullYear(), 4), pad(moment.getMonth() + 1), pad(moment.getDate())];
+  const time = [pad(moment.getHours()), pad(moment.getMinutes()), pad(moment.getSeconds())];
+  return `${date.join('-')}_${time.join('')}`;
+}
+
+/**
+ * The names for one stamp. cluster-restore.sh takes the last of `snapshot*.db` and of
+ * `static_kuberesources*.tar.gz`, each for itself: no other file may have a name like those.
+ */
+export function backupFiles(stamp: string): BackupFiles {
+  return {
+    snapshot: `snapshot_${stamp}.db`,
+    resources: `static_kuberesources_${stamp}.tar.gz`,
+    record: `backup_${stamp}.json`,
+  };
+}
+
+const STAMPED = /^(?:snapshot|static_kuberesources|backup)_(\d{4}-\d\d-\d\d_\d{6})(?=[_.])/;
+
+/** The stamp in the name of a backup's file, else undefined. */
+export function stampOfFile(name: string): string | undefined {
+  return STAMPED.exec(name)?.[1];
+}
