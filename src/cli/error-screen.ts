@@ -2,7 +2,7 @@
 
 import { EtcdkeepError, messageOf } from '../base/errors.ts';
 
-const NOUN_WIDTH = 10;
+const NOUN_WIDTH = 12;
 
 /** Renders an error for stderr, without a line end at the end. */
 export function renderError(error: unknown): string {

@@ -6,6 +6,8 @@ import type { Output } from './context.ts';
 const REDRAW_MS = 200;
 const PLAIN_LINE_MS = 30_000;
 const BAR_CELLS = 24;
+/** Width of the left column of nouns, as on every screen. */
+const NOUN_WIDTH = 12;
 /** The rate shown is that of this much time past. */
 const RATE_WINDOW_MS = 3000;
 
@@ -79,7 +81,7 @@ export class ProgressLine {
   }
 
   #line(): string {
-    const noun = this.#noun.padEnd(10);
+    const noun = this.#noun.padEnd(NOUN_WIDTH);
     const newest = this.#samples.at(-1);
     const now = this.#clock();
     if (this.#totalBytes === undefined || newest === undefined) {

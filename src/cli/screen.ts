@@ -9,7 +9,7 @@ import { unknownVariables } from './etcd-flags.ts';
 import { ProgressLine } from './progress-line.ts';
 
 /** Width of the left column of nouns. */
-const NOUN_WIDTH = 10;
+const NOUN_WIDTH = 12;
 
 /**
  * Runs a command with a screen, and puts the screen away again. An error goes on to where exit

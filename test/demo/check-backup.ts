@@ -1,0 +1,101 @@
+// What can be said of a backup from its files alone: by reading them anew, and by asking those
+// who have never heard of us.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openFileSource } from '../../src/bbolt/file-source.ts';
+import { readDatabaseStatus } from '../../src/etcd/store/database-status.ts';
+import { readRecord } from '../../src/record/record.ts';
+import type { BackupRecord } from '../../src/record/schema.ts';
+import { type BackupFiles, backupFiles, stampOfFile } from '../../src/record/stamp.ts';
+import type { EtcdBinaries } from '../servers/versions.ts';
+
+const TRAILER_BYTES = 32;
+
+/**
+ * Checks the newest backup of a directory.
+ * @param say told of each thing that was found to be right
+ * @throws Error if anything is not
+ */
+export async function checkBackup(
+  directory: string,
+  binaries: EtcdBinaries,
+  say: (text: string) => void,
+): Promise<BackupFiles> {
+  const records = (await readdir(directory)).filter((name) => name.startsWith('backup_')).sort();
+  const files = backupFiles(stampOfFile(records.at(-1)!)!);
+  const record = await readRecord(join(directory, files.record));
+  const snapshot = join(directory, files.snapshot);
+  const archive = join(directory, files.resources);
+
+  expectEqual('the snapshot', await sha256(snapshot), record.snapshot.sha256);
+  expectEqual('the archive', await sha256(archive), record.resources.sha256);
+  say('  digests      snapshot and archive have the SHA-256 that the record names');
+  await checkDatabase(snapshot, record, say);
+  checkByPeer(snapshot, record, binaries, say);
+  checkArchive(archive, record, say);
+  return files;
+}
+
+async function checkDatabase(
+  path: string,
+  record: BackupRecord,
+  say: (text: string) => void,
+): Promise<void> {
+  const databaseBytes = record.snapshot.bytes - TRAILER_BYTES;
+  const digest = await sha256(createReadStream(path, { end: databaseBytes - 1 }));
+  expectEqual('the digest of the database', digest, record.snapshot.trailer);
+  const source = openFileSource(path, databaseBytes);
+  try {
+    const status = await readDatabaseStatus(source);
+    expectEqual('the revision', `${status.revision}`, record.snapshot.revision);
+    expectEqual('the keys', status.liveKeys, record.snapshot.keys);
+    say(`  structure    ${status.pagesReachable} pages read from the disk and found sound`);
+  } finally {
+    source.close();
+  }
+}
+
+/** etcd's own tool must read it, and find the same revision. */
+function checkByPeer(
+  path: string,
+  record: BackupRecord,
+  { etcdctl, etcdutl, version }: EtcdBinaries,
+  say: (text: string) => void,
+): void {
+  const tool = etcdutl ?? etcdctl;
+  const result = spawnSync(tool, ['snapshot', 'status', path, '-w', 'json'], {
+    encoding: 'utf8',
+    env: { ...process.env, ETCDCTL_API: '3' },
+  });
+  if (result.status !== 0) throw new Error(`snapshot status failed: ${result.stderr}`);
+  const status = JSON.parse(result.stdout) as { revision: number };
+  expectEqual("etcd's own revision", `${status.revision}`, record.snapshot.revision);
+  say(`  by etcd      snapshot status of ${version}: ${result.stdout.trim()}`);
+}
+
+function checkArchive(path: string, record: BackupRecord, say: (text: string) => void): void {
+  const result = spawnSync('tar', ['-tzf', path], { encoding: 'utf8' });
+  if (result.status !== 0) throw new Error(`tar failed: ${result.stderr}`);
+  const names = result.stdout.trim().split('\n');
+  const trees = new Set(names.map((name) => name.split('/').slice(0, 2).join('/')));
+  const expected = record.resources.pods.map((pod) => pod.path.replace('/etc/kubernetes/', ''));
+  expectEqual('the trees of the archive', [...trees].sort().join(' '), expected.sort().join(' '));
+  say(`  by tar       ${names.length} entries: ${[...trees].join(' ')}`);
+}
+
+async function sha256(file: string | AsyncIterable<Buffer>): Promise<string> {
+  const hash = createHash('sha256');
+  const bytes = typeof file === 'string' ? createReadStream(file) : file;
+  for await (const chunk of bytes as AsyncIterable<Buffer>) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+function expectEqual(what: string, found: unknown, expected: unknown): void {
+  if (found !== expected) {
+    throw new Error(`${what}: found ${String(found)}, expected ${String(expected)}`);
+  }
+}
