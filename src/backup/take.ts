@@ -1,7 +1,7 @@
 // Takes a backup on a control-plane host: the snapshot first, the static resources after it (the
 // encryption keys must not be older than the data), and the record last, which makes it a backup.
 
-import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   makeStagingDirectory,
@@ -58,6 +58,24 @@ export async function takeBackup(request: TakeRequest): Promise<Backup> {
   if (request.uid !== 0) {
     throw new EtcdkeepError('not-root', 'a backup of a control-plane host is taken as root');
   }
+  try {
+    return await takeFromHost(request);
+  } catch (reason) {
+    if (reason instanceof EtcdkeepError) reason.aftermath = await aftermathIn(request.directory);
+    throw reason;
+  }
+}
+
+/** Said after everything of this run is gone again. */
+async function aftermathIn(directory: string): Promise<string> {
+  const names = await readdir(directory).catch(() => []);
+  const earlier = names.filter((name) => /^backup_.*\.json$/.test(name)).length;
+  if (earlier === 0) return 'Nothing was written.';
+  const backups = earlier === 1 ? 'the earlier backup' : `the ${earlier} earlier backups`;
+  return `Nothing was written; ${backups} in ${directory} ${earlier === 1 ? 'is' : 'are'} untouched.`;
+}
+
+function takeFromHost(request: TakeRequest): Promise<Backup> {
   return withDirectory(resolve(request.directory), async () => {
     const host = await findHost(request.root);
     const member = await findLocalEtcd(host, request.hostName);

@@ -3,16 +3,16 @@
 // that do not start at a page. The memory of a WebAssembly.Memory does; a Buffer's or a
 // SharedArrayBuffer's need not.
 //
-//   0       16 KiB        64 KiB                                                   64 MiB
-//   | CRC-32C tables | scratch for bytes from elsewhere | what reserve() hands out ... |
+//   0                16 KiB              52 KiB                    64 KiB                  64 MiB
+//   | CRC-32C tables | CRC-32C workspace | bytes from elsewhere | what reserve() hands out ... |
 
 /** What a reservation starts at and is rounded up to: the largest page of a kernel we run on. */
 export const ALIGNMENT = 65_536;
 
-/** Where the tables of CRC-32C lie; the module reads them at fixed addresses. */
+/** Where the tables of CRC-32C lie; crc32c.wat knows this address and that of its workspace. */
 export const CRC32C_TABLES_OFFSET = 0;
 /** Where bytes from outside the memory are copied to be checksummed. */
-export const SCRATCH_OFFSET = 16_384;
+export const SCRATCH_OFFSET = 52 * 1024;
 export const SCRATCH_SIZE = ALIGNMENT - SCRATCH_OFFSET;
 
 /** All of it. Address space only: a page that is never touched costs no memory. */

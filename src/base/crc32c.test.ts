@@ -9,8 +9,8 @@ const crc32c = new Crc32c(memory);
 const region = memory.reserve(4096);
 
 /** The definition, a bit at a time. */
-function plainCrc32c(bytes: Uint8Array): number {
-  let crc = -1;
+function plainCrc32c(bytes: Uint8Array, before = 0): number {
+  let crc = ~before;
   for (const byte of bytes) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
@@ -46,6 +46,18 @@ describe('Crc32c', () => {
         },
       ),
     ));
+
+  // Around what is folded (2528 bytes), the rows of 16 bytes, and a round of 32 KiB.
+  it.each([2527, 2528, 2529, 2543, 2544, 32_767, 32_768, 32_769, 35_295, 35_296, 35_297, 100_003])(
+    'folds %d bytes',
+    (length) => {
+      const start = memory.reserve(length + 1) + 1;
+      const bytes = memory.view(start, length);
+      for (let index = 0; index < length; index += 1)
+        bytes[index] = (index * 31 + (index >> 7)) % 251;
+      expect(crc32c.updateAt(0x89abcdef, start, length)).toBe(plainCrc32c(bytes, 0x89abcdef));
+    },
+  );
 
   it('copies what is longer than the scratch in pieces', () => {
     const bytes = Uint8Array.from({ length: 200_000 }, (_, index) => index % 251);

@@ -34,6 +34,8 @@ export class EtcdkeepError extends Error {
   readonly advice: string;
   readonly retryable: boolean;
   readonly exitCode: number;
+  /** What the failure left behind, once the use case has cleaned up after it. */
+  aftermath: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const { facts, advice, cause, ...position } = details;

@@ -1,8 +1,7 @@
 // An error as a person reads it: what happened, what is known, what to do, what it cost.
 
 import { EtcdkeepError, messageOf } from '../base/errors.ts';
-
-const NOUN_WIDTH = 12;
+import { row } from './columns.ts';
 
 /** Renders an error for stderr, without a line end at the end. */
 export function renderError(error: unknown): string {
@@ -18,23 +17,19 @@ export function renderError(error: unknown): string {
     ['offset', offset === undefined ? undefined : `byte ${offset}`],
     ['revision', revision?.toString()],
     ...error.facts,
-    ['cause', error.cause === undefined ? undefined : causeOf(error)],
+    // A cause of ours says more; one of the system's is in the message, in plain words.
+    ['cause', error.cause instanceof EtcdkeepError ? error.cause.message : undefined],
     ['do', error.advice],
   ];
   const lines = rows
     .filter((row): row is readonly [string, string] => row[1] !== undefined)
-    .map(([noun, text]) => `  ${noun.padEnd(NOUN_WIDTH)}${text}`);
+    .map(([noun, text]) => `  ${row(noun, text)}`);
   return [
     `Error: ${error.message} (${error.code})`,
     ...lines,
-    `  ${'more'.padEnd(NOUN_WIDTH)}docs/errors.md#${error.code}`,
+    `  ${row('more', `docs/errors.md#${error.code}`)}`,
+    ...(error.aftermath === undefined ? [] : [error.aftermath]),
   ].join('\n');
-}
-
-/** The cause's message, unless the error's own message already says it. */
-function causeOf(error: EtcdkeepError): string | undefined {
-  const text = messageOf(error.cause).trim();
-  return error.message.includes(text) ? undefined : text;
 }
 
 /** An error as `--output json` gives it, on stdout like every answer. */
@@ -42,7 +37,7 @@ export function errorDocument(error: unknown): unknown {
   if (!(error instanceof EtcdkeepError)) {
     return { error: { code: 'internal', message: messageOf(error) } };
   }
-  const { code, message, advice, retryable, position, facts } = error;
+  const { code, message, advice, retryable, position, facts, aftermath } = error;
   const { revision, ...rest } = position;
   return {
     error: {
@@ -52,6 +47,7 @@ export function errorDocument(error: unknown): unknown {
       retryable,
       ...rest,
       ...(revision === undefined ? {} : { revision: revision.toString() }),
+      ...(aftermath === undefined ? {} : { aftermath }),
       ...(facts.length === 0 ? {} : { facts: Object.fromEntries(facts) }),
     },
   };

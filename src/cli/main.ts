@@ -26,10 +26,10 @@ function outputOf(stream: NodeJS.WriteStream & { fd: 1 | 2 }): Output {
 function stopOnSignals(): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () =>
-    controller.abort(new EtcdkeepError('interrupted', 'interrupted (SIGINT)')),
+    controller.abort(new EtcdkeepError('interrupted', 'stopped by SIGINT')),
   );
   process.once('SIGTERM', () =>
-    controller.abort(new EtcdkeepError('terminated', 'told to end (SIGTERM)')),
+    controller.abort(new EtcdkeepError('terminated', 'stopped by SIGTERM')),
   );
   return controller.signal;
 }
@@ -51,7 +51,6 @@ const context: CommandContext = {
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     env: process.env,
-    exitCode: 0,
   },
   uid: process.geteuid?.() ?? 0,
   now: () => new Date(),

@@ -1,13 +1,12 @@
 // The one moving line of a terminal; without a terminal, a plain line now and then.
 
 import { formatBytes, formatClock } from '../base/units.ts';
+import { row } from './columns.ts';
 import type { Output } from './context.ts';
 
 const REDRAW_MS = 200;
 const PLAIN_LINE_MS = 30_000;
 const BAR_CELLS = 24;
-/** Width of the left column of nouns, as on every screen. */
-const NOUN_WIDTH = 12;
 /** The rate shown is that of this much time past. */
 const RATE_WINDOW_MS = 3000;
 
@@ -81,15 +80,15 @@ export class ProgressLine {
   }
 
   #line(): string {
-    const noun = this.#noun.padEnd(NOUN_WIDTH);
     const newest = this.#samples.at(-1);
     const now = this.#clock();
     if (this.#totalBytes === undefined || newest === undefined) {
-      return `${noun}${formatClock(now - this.#began)}`;
+      return row(this.#noun, formatClock(now - this.#began));
     }
     const share = this.#totalBytes === 0 ? 1 : newest.bytes / this.#totalBytes;
     const percent = `${Math.floor(share * 100)} %`.padStart(5);
-    return `${noun}${formatBytes(this.#totalBytes)}  ${this.#bar(share)} ${percent}${this.#pace(now)}`;
+    const size = formatBytes(this.#totalBytes);
+    return row(this.#noun, `${size}  ${this.#bar(share)} ${percent}${this.#pace(now)}`);
   }
 
   #bar(share: number): string {

@@ -2,14 +2,12 @@
 // telling: headings, progress, warnings, advice.
 
 import { styleText } from 'node:util';
+import { row } from './columns.ts';
 import type { OutputFlags } from './common-flags.ts';
 import type { CommandContext } from './context.ts';
 import { errorDocument } from './error-screen.ts';
 import { unknownVariables } from './etcd-flags.ts';
 import { ProgressLine } from './progress-line.ts';
-
-/** Width of the left column of nouns. */
-const NOUN_WIDTH = 12;
 
 /**
  * Runs a command with a screen, and puts the screen away again. An error goes on to where exit
@@ -63,17 +61,17 @@ export class Screen {
 
   /** A noun on the left, a fact on the right. */
   tell(noun: string, fact: string): void {
-    this.#print(`${noun.padEnd(NOUN_WIDTH)}${fact}`);
+    this.#print(row(noun, fact));
   }
 
   /** Goes on below the fact before. */
   tellMore(fact: string): void {
-    this.#print(`${' '.repeat(NOUN_WIDTH)}${fact}`);
+    this.#print(row('', fact));
   }
 
   /** Something that is not as it should be, and does not stop the command. */
   warn(text: string): void {
-    this.#print(`${this.#colour('yellow', 'warning')}   ${text}`);
+    this.#print(row('warning', text).replace('warning', this.#colour('yellow', 'warning')));
   }
 
   /** An empty line. */
