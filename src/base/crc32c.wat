@@ -92,7 +92,8 @@
         (local.set $folded (i32.and (local.get $length) (i32.const -16)))
         (if (i32.gt_u (local.get $folded) (i32.const 32768))
           (then (local.set $folded (i32.const 32768))))
-        ;; What came before is added to the first row: of these rows, that one alone takes the first.
+        ;; The remainder of what came before goes into the first of those rows of nothing. Only the
+        ;; first row of the data is 79 further on, so nothing else takes it up.
         (i32.store (i32.const 16384) (local.get $crc))
         (local.set $row (i32.const 16384))
         (local.set $target (i32.const 17648))

@@ -1,0 +1,25 @@
+// A set of page ids: one bit a page.
+
+export class PageSet {
+  readonly #bits: Uint8Array;
+  #size = 0;
+
+  /** @param pages ids are below it */
+  constructor(pages: number) {
+    this.#bits = new Uint8Array(Math.ceil(pages / 8));
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** @returns whether it was not there before */
+  add(page: number): boolean {
+    const index = Math.floor(page / 8);
+    const bit = 1 << (page % 8);
+    if ((this.#bits[index]! & bit) !== 0) return false;
+    this.#bits[index]! |= bit;
+    this.#size += 1;
+    return true;
+  }
+}

@@ -1,0 +1,57 @@
+// What a database holds, and the proof that it can be read: every page of its tree is reached,
+// sound and in order, and the hash, revision and counts are those that etcdutl gives.
+
+import { AlignedMemory } from '../../base/aligned-memory.ts';
+import { readMeta } from '../../bbolt/meta.ts';
+import type { PageSource } from '../../bbolt/page-source.ts';
+import { SnapshotScan } from './snapshot-scan.ts';
+import type { StoreFacts } from './store-facts.ts';
+
+/** What etcdutl's `snapshot status` tells of a database, and more. */
+export interface DatabaseStatus extends StoreFacts {
+  readonly pageSize: number;
+  /** Pages up to the high water mark. */
+  readonly pages: number;
+  /** Pages in use; the others are free, with what they held before. */
+  readonly pagesReachable: number;
+  /** `pages` times `pageSize`: the size of the file without what a snapshot carries behind it. */
+  readonly totalSize: number;
+  /** Transaction id of bbolt. */
+  readonly txid: bigint;
+  /** CRC-32C over the names, keys and values of all buckets, in order. */
+  readonly hash: number;
+  /** Main revision of the last record, 0 if there is none. */
+  readonly revision: bigint;
+  /** Revision that a member starts at with this database: compactions count, and 1 is the least. */
+  readonly currentRevision: bigint;
+  /** Keys and values of all buckets: totalKey of etcdctl 3.4 and etcdutl 3.5. */
+  readonly entries: number;
+  /** Keys alive at `revision`: totalKey of etcdutl 3.6 and later. See live-keys.ts. */
+  readonly liveKeys: number;
+}
+
+/** totalKey as the tools of the etcd that wrote the database print it; it changed its meaning in 3.6. */
+export function totalKeyOf(status: DatabaseStatus): number {
+  return status.storageVersion === undefined ? status.entries : status.liveKeys;
+}
+
+const CHUNK_SIZE = 1024 * 1024;
+
+/**
+ * Reads a database once from end to end, and answers as SnapshotScan does for one that comes as a
+ * stream.
+ * @throws EtcdkeepError `database-damaged`, `file-failed`
+ */
+export async function readDatabaseStatus(source: PageSource): Promise<DatabaseStatus> {
+  const { pages, pageSize } = await readMeta(source);
+  const totalSize = pages * pageSize;
+  const memory = new AlignedMemory();
+  const chunk = memory.reserve(CHUNK_SIZE);
+  const scan = new SnapshotScan(totalSize, memory);
+  for (let offset = 0; offset < totalSize; offset += CHUNK_SIZE) {
+    const length = Math.min(CHUNK_SIZE, totalSize - offset);
+    await source.read(memory.view(chunk, length), offset);
+    scan.push(chunk, length);
+  }
+  return await scan.finish(source);
+}

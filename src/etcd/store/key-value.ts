@@ -1,0 +1,88 @@
+// The values of bucket `key`: mvccpb.KeyValue, of which only what counting needs is looked at.
+//   1 key, 2 create_revision, 3 mod_revision, 4 version, 5 value, 6 lease
+
+const VARINT = 0;
+const FIXED64 = 1;
+const BYTES = 2;
+const FIXED32 = 5;
+
+/** Field numbers that are varints, as bits; the others below 7 are bytes. */
+const VARINT_FIELDS = (1 << 2) | (1 << 3) | (1 << 4) | (1 << 6);
+const LAST_FIELD = 6;
+
+/** Reads one record after the other, without an object for each. */
+export class KeyValueReader {
+  /** The user's key in the bytes; empty in the marker of a revision bump. */
+  keyStart = 0;
+  keyEnd = 0;
+  /** Changes of the key since it was created; 0 in a tombstone. Exact up to 2^53. */
+  version = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #position = 0;
+  #end = 0;
+
+  /** @returns whether the bytes are a well-formed message */
+  read(bytes: Uint8Array, start: number, end: number): boolean {
+    this.#bytes = bytes;
+    this.#position = start;
+    this.#end = end;
+    this.keyStart = start;
+    this.keyEnd = start;
+    this.version = 0;
+    while (this.#position < end) {
+      if (!this.#readField()) return false;
+    }
+    return true;
+  }
+
+  #readField(): boolean {
+    const tag = this.#readVarint();
+    const field = Math.floor(tag / 8);
+    const type = tag % 8;
+    // Also refuses the -1 of a varint that is cut off.
+    if (field < 1) return false;
+    if (field <= LAST_FIELD && type !== ((VARINT_FIELDS >> field) & 1 ? VARINT : BYTES)) {
+      return false;
+    }
+    switch (type) {
+      case VARINT: {
+        const value = this.#readVarint();
+        if (field === 4) this.version = value;
+        return value >= 0;
+      }
+      case BYTES: {
+        const length = this.#readVarint();
+        const start = this.#position;
+        if (length < 0 || length > this.#end - start) return false;
+        this.#position += length;
+        if (field === 1) {
+          this.keyStart = start;
+          this.keyEnd = this.#position;
+        }
+        return true;
+      }
+      case FIXED64:
+        this.#position += 8;
+        return this.#position <= this.#end;
+      case FIXED32:
+        this.#position += 4;
+        return this.#position <= this.#end;
+      default:
+        return false;
+    }
+  }
+
+  /** @returns the number, exact up to 2^53; -1 if the bytes end or it is longer than 64 bits */
+  #readVarint(): number {
+    let value = 0;
+    let factor = 1;
+    for (let length = 0; length < 10 && this.#position < this.#end; length += 1) {
+      const byte = this.#bytes[this.#position]!;
+      this.#position += 1;
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+      factor *= 128;
+    }
+    return -1;
+  }
+}
