@@ -1,0 +1,27 @@
+// Addresses for test members. All of 127.0.0.0/8 is the loopback on Linux, so every member gets an
+// address of its own and etcd's usual ports: a host's etcd.env names members by address alone.
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+export const CLIENT_PORT = 2379;
+export const PEER_PORT = 2380;
+
+const ATTEMPTS = 20;
+
+/** A loopback address on which nothing listens at etcd's ports. */
+export async function freeLoopbackAddress(): Promise<string> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    // Neither 127.0.x.x, where everything else on a machine listens, nor a broadcast-looking one.
+    const address = ['127', randomInt(1, 255), randomInt(1, 255), randomInt(1, 255)].join('.');
+    if ((await isFree(address, CLIENT_PORT)) && (await isFree(address, PEER_PORT))) return address;
+  }
+  throw new Error(`no free loopback address in ${ATTEMPTS} attempts`);
+}
+
+function isFree(address: string, port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once('error', () => resolve(false));
+  server.listen({ host: address, port }, () => server.close(() => resolve(true)));
+  return promise;
+}

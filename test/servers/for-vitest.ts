@@ -1,0 +1,68 @@
+// Servers in vitest: stopped with their test, and never passed over in silence. A test whose etcd
+// cannot be had is skipped with the reason, which the reporter repeats at the end.
+import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
+import { findRelease } from './binaries.ts';
+import { type EtcdCluster, type EtcdOptions, startEtcd } from './etcd.ts';
+import { ETCD_VERSIONS, type EtcdVersion } from './versions.ts';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why the tests below were not run. */
+    notRun?: { readonly version: string; readonly reason: string };
+  }
+}
+
+const releases = new Map(
+  await Promise.all(
+    ETCD_VERSIONS.map(async (version) => [version, await findRelease(version)] as const),
+  ),
+);
+
+/** Describes something once for each version: `describeEachVersion('snapshot', (version) => ...)`. */
+export function describeEachVersion(
+  name: string,
+  body: (version: EtcdVersion) => void,
+  versions: readonly EtcdVersion[] = ETCD_VERSIONS,
+): void {
+  for (const version of versions) {
+    describeWithEtcd(version, `${name}, etcd ${version}`, () => body(version));
+  }
+}
+
+/** Describes something that needs one version; its tests are skipped if that cannot be had. */
+export function describeWithEtcd(version: EtcdVersion, name: string, body: () => void): void {
+  const found = releases.get(version)!;
+  if ('binaries' in found) {
+    describe(name, body);
+    return;
+  }
+  const { reason } = found;
+  describe(
+    `${name} (not run: ${reason})`,
+    { skip: true, meta: { notRun: { version, reason } } },
+    body,
+  );
+}
+
+/** Starts a cluster that is stopped when the running test has finished. */
+export async function etcdForTest(options: EtcdOptions): Promise<EtcdCluster> {
+  const cluster = await startEtcd(options);
+  onTestFinished(() => cluster.stop());
+  return cluster;
+}
+
+/**
+ * Starts one cluster for all tests of the describe block it is called in.
+ * @returns a function that gives the cluster, for use inside tests and later hooks
+ */
+export function etcdForSuite(options: EtcdOptions): () => EtcdCluster {
+  let cluster: EtcdCluster | undefined;
+  beforeAll(async () => {
+    cluster = await startEtcd(options);
+  });
+  afterAll(() => cluster?.stop());
+  return () => {
+    if (cluster === undefined) throw new Error('the cluster runs only while tests do');
+    return cluster;
+  };
+}

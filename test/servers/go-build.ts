@@ -1,0 +1,62 @@
+// etcd built from its published Go modules, as upstream releases them: no cgo, no paths, stripped.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fillCache } from './cache.ts';
+import { lastLine, runCommand } from './command.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
+import { findOnPath } from './processes.ts';
+
+/** Program name and the module whose root is its main package. */
+const MODULES = {
+  etcd: 'go.etcd.io/etcd/server/v3',
+  etcdctl: 'go.etcd.io/etcd/etcdctl/v3',
+  etcdutl: 'go.etcd.io/etcd/etcdutl/v3',
+};
+
+/** Far beyond the minute that one program takes on two cores. */
+const BUILD_TIMEOUT_MS = 15 * 60_000;
+
+/** Whether there is a Go to build with. */
+export function canBuild(): boolean {
+  return findOnPath('go') !== undefined;
+}
+
+/** Builds one release into the cache. Throws an Error with the reason. */
+export async function buildRelease(version: string): Promise<void> {
+  const scratch = temporaryDirectory();
+  try {
+    const requirements = Object.values(MODULES).map((module) => `\t${module} v${version}`);
+    // A module that requires them, because `go install` refuses modules that have a replace directive.
+    // Since go 1.17 a module's dependencies are the versions its own go.mod lists; without the line
+    // go takes the newest that anything in the whole graph asks for, and 3.5 does not compile.
+    await writeFile(
+      join(scratch, 'go.mod'),
+      `module etcdkeep.test/servers\n\ngo 1.17\n\nrequire (\n${requirements.join('\n')}\n)\n`,
+    );
+    await fillCache(version, async (directory) => {
+      for (const [name, module] of Object.entries(MODULES)) {
+        await build(scratch, module, join(directory, name), version);
+      }
+    });
+  } finally {
+    removeTemporaryDirectory(scratch);
+  }
+}
+
+async function build(
+  scratch: string,
+  module: string,
+  output: string,
+  version: string,
+): Promise<void> {
+  // -mod=mod lets go add the indirect requirements and go.sum by itself.
+  const args = ['build', '-mod=mod', '-trimpath', '-ldflags', '-s -w', '-o', output, module];
+  const { code, stderr } = await runCommand('go', args, {
+    cwd: scratch,
+    env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOWORK: 'off' },
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+  if (code !== 0) {
+    throw new Error(`go build ${module} v${version} failed: ${lastLine(stderr)}`);
+  }
+}
