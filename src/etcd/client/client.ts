@@ -1,8 +1,12 @@
 // A client of one etcd member: the few requests that a backup makes.
 
-import { type Client, createClient } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
-import { type EtcdkeepError, messageOf } from '../../base/errors.ts';
+import type {
+  DescMessage,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
+import { messageOf } from '../../base/errors.ts';
 import { type Connection, type DialOptions, dial } from './connection.ts';
 import {
   type AlarmMember,
@@ -15,9 +19,9 @@ import {
   type RangeResponse,
   type StatusResponse,
 } from './gen/rpc_pb.js';
-import { unaryError } from './rpc-error.ts';
 import type { SnapshotSink, StreamedSnapshot } from './snapshot-assembly.ts';
 import { type SnapshotOptions, streamSnapshot } from './snapshot-stream.ts';
+import { unaryCall } from './unary-call.ts';
 
 export interface ClientOptions extends DialOptions {
   /** User and password, when authentication is on. */
@@ -40,30 +44,11 @@ export interface RangeOptions {
 export class EtcdClient {
   readonly #connection: Connection;
   readonly #options: ClientOptions;
-  readonly #kv: Client<typeof KV>;
-  readonly #cluster: Client<typeof Cluster>;
-  readonly #maintenance: Client<typeof Maintenance>;
-  readonly #auth: Client<typeof Auth>;
   #token: string | undefined;
 
   private constructor(connection: Connection, options: ClientOptions) {
-    const transport = createGrpcTransport({
-      baseUrl: 'http://member',
-      // The one connection that was dialled, for every request.
-      sessionManager: {
-        authority: 'http://member',
-        request: (_method, path, headers) => Promise.resolve(connection.request(path, headers)),
-        notifyResponseByteRead: () => undefined,
-      },
-      // etcd refuses nothing it is not offered; its answers here are a few hundred bytes.
-      acceptCompression: [],
-    });
     this.#connection = connection;
     this.#options = options;
-    this.#kv = createClient(KV, transport);
-    this.#cluster = createClient(Cluster, transport);
-    this.#maintenance = createClient(Maintenance, transport);
-    this.#auth = createClient(Auth, transport);
   }
 
   /** Dials the member, and logs in if a user is named. */
@@ -84,9 +69,7 @@ export class EtcdClient {
 
   /** What the member says of itself (Maintenance.Status). */
   status(): Promise<StatusResponse> {
-    return this.#call("ask for the member's status", (options) =>
-      this.#maintenance.status({}, options),
-    );
+    return this.#call("ask for the member's status", Maintenance.method.status, {});
   }
 
   /**
@@ -95,33 +78,25 @@ export class EtcdClient {
    *   an older member ignores it and always answers from its own view)
    */
   async memberList(linearizable = true): Promise<Member[]> {
-    const response = await this.#call('list the members', (options) =>
-      this.#cluster.memberList({ linearizable }, options),
-    );
-    return response.members;
+    const request = { linearizable };
+    const answer = await this.#call('list the members', Cluster.method.memberList, request);
+    return answer.members;
   }
 
   /** Alarms of all members (Maintenance.Alarm, action GET). */
   async alarmList(): Promise<AlarmMember[]> {
-    const response = await this.#call('list the alarms', (options) =>
-      this.#maintenance.alarm({}, options),
-    );
-    return response.alarms;
+    return (await this.#call('list the alarms', Maintenance.method.alarm, {})).alarms;
   }
 
   /** CRC-32C of the key-value history up to a revision; 0n for the newest (Maintenance.HashKV). */
   hashKV(revision = 0n): Promise<HashKVResponse> {
-    return this.#call('hash the key-value store', (options) =>
-      this.#maintenance.hashKV({ revision }, options),
-    );
+    return this.#call('hash the key-value store', Maintenance.method.hashKV, { revision });
   }
 
   /** Reads a key or a range of keys (KV.Range). */
   range(key: Uint8Array, range: RangeOptions = {}): Promise<RangeResponse> {
-    const { rangeEnd = new Uint8Array(), revision = 0n, limit = 0 } = range;
-    const { keysOnly = false, countOnly = false } = range;
-    const request = { key, rangeEnd, revision, limit: BigInt(limit), keysOnly, countOnly };
-    return this.#call('read keys', (options) => this.#kv.range(request, options));
+    const { limit = 0, ...options } = range;
+    return this.#call('read keys', KV.method.range, { key, ...options, limit: BigInt(limit) });
   }
 
   /** Streams the member's whole database into a sink (Maintenance.Snapshot). */
@@ -135,9 +110,8 @@ export class EtcdClient {
 
   async #logIn({ user, password }: { user: string; password: string }): Promise<void> {
     try {
-      const response = await this.#call('log in', (options) =>
-        this.#auth.authenticate({ name: user, password }, options),
-      );
+      const request = { name: user, password };
+      const response = await this.#call('log in', Auth.method.authenticate, request);
       this.#token = response.token;
     } catch (reason) {
       // With authentication off everyone may do everything; a user named all the same does no harm.
@@ -145,29 +119,17 @@ export class EtcdClient {
     }
   }
 
-  async #call<T>(
+  #call<I extends DescMessage, O extends DescMessage>(
     what: string,
-    request: (options: {
-      headers: Record<string, string>;
-      timeoutMs: number;
-      signal: AbortSignal;
-    }) => Promise<T>,
-  ): Promise<T> {
-    const { commandTimeoutMs, signal } = this.#options;
-    try {
-      return await request({
-        headers: this.#token === undefined ? {} : { token: this.#token },
-        timeoutMs: commandTimeoutMs,
-        signal,
-      });
-    } catch (reason) {
-      signal.throwIfAborted();
-      throw this.#failure() ?? unaryError(reason, what, this.endpoint);
-    }
-  }
-
-  /** Why the connection broke, if it did: it says more than the request that noticed. */
-  #failure(): EtcdkeepError | undefined {
-    return this.#connection.failure;
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
+    const { commandTimeoutMs: timeoutMs, signal } = this.#options;
+    return unaryCall(this.#connection, method, request, {
+      what,
+      token: this.#token,
+      timeoutMs,
+      signal,
+    });
   }
 }

@@ -14,6 +14,11 @@ const BY_SYSTEM_CODE: Readonly<Record<string, readonly [code: ErrorCode, message
   EAI_AGAIN: ['endpoint-not-found', 'the name server does not answer'],
   EHOSTUNREACH: ['endpoint-unreachable', 'no route to the host'],
   ENETUNREACH: ['endpoint-unreachable', 'the network is unreachable'],
+  EAFNOSUPPORT: ['endpoint-unreachable', 'this machine has no such addresses'],
+  ENETDOWN: ['endpoint-unreachable', 'the network is down'],
+  EACCES: ['endpoint-unreachable', 'permission denied'],
+  EPERM: ['endpoint-unreachable', 'the operation is not permitted'],
+  EINVAL: ['endpoint-unreachable', 'the address cannot be dialled'],
   EADDRNOTAVAIL: ['endpoint-unreachable', 'the address cannot be dialled from here'],
   ETIMEDOUT: ['connection-timed-out', 'no answer to the attempt to connect'],
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['tls-authority-unknown', 'no named CA issued its certificate'],
@@ -41,7 +46,8 @@ export function connectionError(reason: unknown, stage: DialStage, url: string):
   const systemCode = systemCodeOf(reason) ?? '';
   const known = BY_SYSTEM_CODE[systemCode];
   const details = { endpoint: url, cause: reason };
-  if (known !== undefined) {
+  // What cuts an open connection has the same names, and did reach the member.
+  if (known !== undefined && stage !== 'open') {
     return new EtcdkeepError(known[0], `cannot reach etcd at ${url}: ${known[1]}`, details);
   }
   if (CLIENT_CERTIFICATE_ALERT.test(systemCode)) {
@@ -49,6 +55,14 @@ export function connectionError(reason: unknown, stage: DialStage, url: string):
     return new EtcdkeepError(
       'tls-client-certificate-refused',
       `etcd at ${url} refused the client certificate: ${why}`,
+      details,
+    );
+  }
+  // What libnghttp2 cannot parse, before it has seen the settings that every HTTP/2 server starts with.
+  if (systemCode === 'ERR_HTTP2_ERROR' && stage === 'settings') {
+    return new EtcdkeepError(
+      'response-invalid',
+      `what listens at ${url} does not speak HTTP/2, as etcd does`,
       details,
     );
   }

@@ -39,6 +39,7 @@ export class Connection {
   failure: EtcdkeepError | undefined;
   readonly #session: http2.ClientHttp2Session;
   readonly #keepalive: NodeJS.Timeout;
+  #streams = 0;
 
   constructor(session: http2.ClientHttp2Session, options: DialOptions) {
     this.endpoint = options.endpoint;
@@ -54,15 +55,25 @@ export class Connection {
 
   /**
    * Opens a stream for one gRPC call.
-   * @param headers gRPC headers; the pseudo-headers are added here
+   * @param headers metadata of the call; what every call has is added here
+   * @throws EtcdkeepError `connection-lost` if the connection is no more, or takes no more requests
    */
   request(path: string, headers: http2.OutgoingHttpHeaders): http2.ClientHttp2Stream {
-    return this.#session.request({
+    if (this.#session.closed || this.#session.destroyed) {
+      const reason = new Error('the member has closed it');
+      throw this.failure ?? connectionError(reason, 'open', this.endpoint.url);
+    }
+    const stream = this.#session.request({
       ...headers,
       ':method': 'POST',
       ':path': path,
+      'content-type': 'application/grpc',
+      'user-agent': 'etcdkeep',
       te: 'trailers',
     });
+    this.#streams += 1;
+    stream.once('close', () => (this.#streams -= 1));
+    return stream;
   }
 
   close(): void {
@@ -70,7 +81,9 @@ export class Connection {
   }
 
   #ping(timeoutMs: number): void {
-    if (this.#session.destroyed) return;
+    // A member takes pings on a connection without a stream for an attack, and closes it after a few
+    // (grpc-go, EnforcementPolicy.PermitWithoutStream, which etcd leaves off).
+    if (this.#session.destroyed || this.#streams === 0) return;
     const timer = setTimeout(() => {
       this.failure ??= silenceError('open', timeoutMs, this.endpoint.url);
       this.#session.destroy(this.failure);
@@ -97,7 +110,9 @@ export async function dial(options: DialOptions): Promise<Connection> {
     attempt.abandon();
     signal.throwIfAborted();
     const error = connectionError(reason, attempt.stage, endpoint.url);
-    throw (await explainPortMismatch(endpoint, error, options.dialTimeoutMs)) ?? error;
+    const explained = await explainPortMismatch(endpoint, error, options);
+    signal.throwIfAborted();
+    throw explained ?? error;
   }
 }
 
@@ -128,7 +143,7 @@ class Attempt {
     const socket = this.#socket;
     socket.once('connect', () => (this.stage = endpoint.secure ? 'handshake' : 'settings'));
     socket.once('secureConnect', () => (this.stage = 'settings'));
-    const session = http2.connect(endpoint.url.replace(/^unixs?:.*/, 'http://localhost'), {
+    const session = http2.connect(authority(endpoint), {
       createConnection: () => socket,
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
@@ -138,8 +153,8 @@ class Attempt {
       settle();
     };
     // An alert after the TLS handshake reaches the socket only, other errors the session too.
-    socket.once('error', (reason) => finish(() => reject(reason)));
-    session.once('error', (reason) => finish(() => reject(reason)));
+    socket.on('error', (reason) => finish(() => reject(reason)));
+    session.on('error', (reason) => finish(() => reject(reason)));
     socket.once('close', () =>
       finish(() => reject(new Error('the member closed it before it said anything'))),
     );
@@ -148,6 +163,11 @@ class Attempt {
       finish(() => resolve(new Connection(session, this.#options)));
     });
   }
+}
+
+/** The URL that requests name. The zone of an address is of meaning on this machine only (RFC 6874). */
+function authority({ address, url }: Endpoint): string {
+  return 'host' in address ? url.replace(/%[^\]]*\]/, ']') : 'http://localhost';
 }
 
 function openSocket({ endpoint, credentials, insecureSkipVerify }: DialOptions): net.Socket {

@@ -9,10 +9,10 @@ import { formatMoment, formatSpan } from '../../base/units.ts';
 /** PEM files that a TLS client uses: the names of etcdctl's flags. */
 export interface CredentialFiles {
   /** Bundle of the authorities that the member's certificate may come from. */
-  readonly cacert?: string;
+  readonly cacert?: string | undefined;
   /** Client certificate, followed by its chain if it has one. */
-  readonly cert?: string;
-  readonly key?: string;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
 }
 
 /** The same as PEM, as node:tls takes them. */
@@ -34,6 +34,9 @@ export interface CredentialWords {
 const MAX_PEM_BYTES = 4 << 20;
 
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** What Node says, and what OpenSSL says when it asked for a passphrase and was given none. */
+const PASSPHRASE_WANTED = ['ERR_MISSING_PASSPHRASE', 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED'];
 
 /**
  * Reads and checks the files that are named: each parses, the key is the certificate's own, and
@@ -115,11 +118,9 @@ function parse<Parsed>(path: string, what: string, parser: () => Parsed): Parsed
   try {
     return parser();
   } catch (reason) {
-    // OpenSSL's words name its own routines; they are of use to whoever reads the cause alone.
-    const why =
-      systemCodeOf(reason) === 'ERR_MISSING_PASSPHRASE'
-        ? 'it is protected by a passphrase'
-        : 'it is not PEM that OpenSSL understands';
+    const why = PASSPHRASE_WANTED.includes(systemCodeOf(reason) ?? '')
+      ? 'it is protected by a passphrase'
+      : 'it is not PEM that OpenSSL understands';
     throw new EtcdkeepError('certificate-invalid', `cannot parse ${what}: ${why}`, {
       path,
       facts: [['OpenSSL', messageOf(reason)]],

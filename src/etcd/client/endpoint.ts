@@ -12,9 +12,10 @@ export interface Endpoint {
     | { readonly socketPath: string };
 }
 
-// A scheme is optional; an IPv6 address stands in brackets.
-const HOST_AND_PORT = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.%]+\]|[^\s:/[\]@]+):(\d{1,5})\/?$/;
-const SOCKET = /^(unixs?):(?:\/\/)?(\/\S+)$/;
+// A scheme is optional; an IPv6 address stands in brackets, and may name a zone.
+const HOST_AND_PORT =
+  /^(?:(https?):\/\/)?(\[[0-9a-f:.]+(?:%[\w.-]+)?\]|[^\s:/[\]@?#%\\]+):(\d{1,5})\/?$/i;
+const SOCKET = /^(unixs?):(?:\/\/(?=\/))?(\/[^\s/]\S*)$/;
 
 /**
  * Parses one endpoint as etcdctl does: without a scheme it is dialled with TLS when the caller has
@@ -30,16 +31,23 @@ export function parseEndpoint(text: string, secureByDefault: boolean): Endpoint 
   const match = HOST_AND_PORT.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port < 1 || port > 65_535) {
-    const reason = /:\d+\/?$/.test(text) ? '' : ': it names no port';
-    throw new EtcdkeepError('endpoint-invalid', `"${text}" is not an endpoint of etcd${reason}`);
+    throw new EtcdkeepError(
+      'endpoint-invalid',
+      `"${text}" is not an endpoint of etcd${missingPart(text)}`,
+    );
   }
-  const secure = match[1] === undefined ? secureByDefault : match[1] === 'https';
+  const secure = match[1] === undefined ? secureByDefault : match[1].toLowerCase() === 'https';
   const host = match[2]!.replace(/^\[|\]$/g, '');
   return {
     url: `${secure ? 'https' : 'http'}://${match[2]!}:${port}`,
     secure,
     address: { host, port },
   };
+}
+
+function missingPart(text: string): string {
+  if (/^unixs?:/.test(text)) return ': it names no absolute path';
+  return /:\d+\/?$/.test(text) ? '' : ': it names no port';
 }
 
 /**

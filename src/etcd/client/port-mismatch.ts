@@ -3,6 +3,7 @@
 
 import net from 'node:net';
 import tls from 'node:tls';
+import type { ErrorCode } from '../../base/error-codes.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -10,6 +11,14 @@ import type { Endpoint } from './endpoint.ts';
 // a SETTINGS frame of its own: type 4 in the fourth byte of the frame header.
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
 const SETTINGS_FRAME_TYPE = 4;
+
+/** What the wrong protocol looks like: the port closed the connection, or answered in its own. */
+const CUT_SHORT: readonly ErrorCode[] = ['connection-lost', 'response-invalid', 'tls-failed'];
+
+interface ProbeLimits {
+  readonly dialTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Explains a failed attempt if the port speaks the other protocol.
@@ -19,18 +28,18 @@ const SETTINGS_FRAME_TYPE = 4;
 export async function explainPortMismatch(
   endpoint: Endpoint,
   error: EtcdkeepError,
-  timeoutMs: number,
+  limits: ProbeLimits,
 ): Promise<EtcdkeepError | undefined> {
-  if (error.code !== 'connection-lost' && error.code !== 'tls-failed') return undefined;
+  if (!CUT_SHORT.includes(error.code)) return undefined;
   const details = { endpoint: endpoint.url, cause: error };
-  if (!endpoint.secure && (await speaksTls(endpoint, timeoutMs))) {
+  if (!endpoint.secure && (await speaksTls(endpoint, limits))) {
     return new EtcdkeepError(
       'plain-on-tls-port',
       `${endpoint.url} is a TLS port, and plain text was spoken to it`,
       details,
     );
   }
-  if (endpoint.secure && (await speaksPlain(endpoint, timeoutMs))) {
+  if (endpoint.secure && (await speaksPlain(endpoint, limits))) {
     return new EtcdkeepError(
       'tls-on-plain-port',
       `${endpoint.url} is a plain-text port, and TLS was spoken to it`,
@@ -44,23 +53,23 @@ function target({ address }: Endpoint): net.NetConnectOpts {
   return 'host' in address ? address : { path: address.socketPath };
 }
 
-function speaksTls(endpoint: Endpoint, timeoutMs: number): Promise<boolean> {
+function speaksTls(endpoint: Endpoint, limits: ProbeLimits): Promise<boolean> {
   // The certificate is of no interest here: nothing is sent over this connection.
   const socket = tls.connect({
     ...target(endpoint),
     rejectUnauthorized: false,
     ALPNProtocols: ['h2'],
   });
-  return firstSign(socket, 'secureConnect', timeoutMs, () => true);
+  return firstSign(socket, 'secureConnect', limits, () => true);
 }
 
-function speaksPlain(endpoint: Endpoint, timeoutMs: number): Promise<boolean> {
+function speaksPlain(endpoint: Endpoint, limits: ProbeLimits): Promise<boolean> {
   const socket = net.connect(target(endpoint));
   socket.write(PREFACE);
   return firstSign(
     socket,
     'data',
-    timeoutMs,
+    limits,
     (data) => data instanceof Buffer && data.length > 3 && data[3] === SETTINGS_FRAME_TYPE,
   );
 }
@@ -69,16 +78,19 @@ function speaksPlain(endpoint: Endpoint, timeoutMs: number): Promise<boolean> {
 function firstSign(
   socket: net.Socket,
   event: 'secureConnect' | 'data',
-  timeoutMs: number,
+  { dialTimeoutMs, signal }: ProbeLimits,
   wanted: (data: unknown) => boolean,
 ): Promise<boolean> {
   return new Promise((resolve) => {
     const settle = (answer: boolean): void => {
       resolve(answer);
       socket.destroy();
+      signal.removeEventListener('abort', onAbort);
     };
-    socket.setTimeout(timeoutMs, () => settle(false));
-    socket.once('error', () => settle(false));
+    const onAbort = (): void => settle(false);
+    signal.addEventListener('abort', onAbort, { once: true });
+    socket.setTimeout(dialTimeoutMs, () => settle(false));
+    socket.on('error', () => settle(false));
     socket.once('close', () => settle(false));
     socket.once(event, (data: unknown) => settle(wanted(data)));
   });

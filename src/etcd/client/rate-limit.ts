@@ -25,6 +25,10 @@ export class RateLimit {
 
   /** Waits that long, and for the other one. */
   static async sleep(milliseconds: number, other: Promise<void> | undefined): Promise<void> {
-    await Promise.all([new Promise((resolve) => setTimeout(resolve, milliseconds)), other]);
+    const slept = new Promise((resolve) => {
+      // A transfer that is given up must not keep the process for the rest of a long wait.
+      setTimeout(resolve, milliseconds).unref();
+    });
+    await Promise.all([slept, other]);
   }
 }

@@ -1,8 +1,7 @@
 // What a member answers when it refuses a request, as an error of ours.
 
-import { Code, ConnectError } from '@connectrpc/connect';
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { EtcdkeepError, messageOf } from '../../base/errors.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
 
 // 3.4 and 3.5 send Maintenance errors raw, with code Unknown and the prefix "auth:"; 3.6 and later
 // map them to proper codes with the prefix "etcdserver:" (server/etcdserver/api/v3rpc/util.go,
@@ -19,11 +18,12 @@ const BY_TEXT: readonly (readonly [text: RegExp, code: ErrorCode, message: strin
   [/not supported for learner/, 'member-is-learner', 'the member is a learner'],
 ];
 
-const BY_CODE: Readonly<Partial<Record<Code, ErrorCode>>> = {
-  [Code.Unavailable]: 'member-unavailable',
-  [Code.DeadlineExceeded]: 'request-timed-out',
-  [Code.PermissionDenied]: 'permission-denied',
-  [Code.Unauthenticated]: 'authentication-failed',
+// gRPC status codes (grpc.io, "Status codes and their use in gRPC").
+const BY_STATUS: Readonly<Partial<Record<number, ErrorCode>>> = {
+  4: 'request-timed-out', // DEADLINE_EXCEEDED
+  7: 'permission-denied', // PERMISSION_DENIED
+  14: 'member-unavailable', // UNAVAILABLE
+  16: 'authentication-failed', // UNAUTHENTICATED
 };
 
 /**
@@ -36,32 +36,15 @@ export function statusError(
   what: string,
   endpoint: string,
 ): EtcdkeepError {
-  const facts = [['member says', `${text} (gRPC status ${status})`]] as const;
+  const facts = [['member says', `${text || 'nothing'} (gRPC status ${status})`]] as const;
   const known = BY_TEXT.find(([pattern]) => pattern.test(text));
   if (known !== undefined) {
     const [, code, message] = known;
     return new EtcdkeepError(code, `cannot ${what}: ${message}`, { endpoint, facts });
   }
-  const code = BY_CODE[status as Code] ?? 'request-failed';
-  return new EtcdkeepError(code, `cannot ${what}: ${text}`, { endpoint, facts });
-}
-
-/** The error of a unary call that the gRPC library rejected. */
-export function unaryError(reason: unknown, what: string, endpoint: string): EtcdkeepError {
-  for (let cause: unknown = reason; cause instanceof Error; cause = cause.cause) {
-    if (cause instanceof EtcdkeepError) return cause;
-  }
-  if (!(reason instanceof ConnectError)) {
-    return new EtcdkeepError('response-invalid', `cannot ${what}: ${messageOf(reason)}`, {
-      endpoint,
-      cause: reason,
-    });
-  }
-  if (reason.code === Code.DeadlineExceeded) {
-    return new EtcdkeepError('request-timed-out', `cannot ${what}: no answer in time`, {
-      endpoint,
-      cause: reason,
-    });
-  }
-  return statusError(reason.code, reason.rawMessage, what, endpoint);
+  const code = BY_STATUS[status] ?? 'request-failed';
+  return new EtcdkeepError(code, `cannot ${what}: ${text || `gRPC status ${status}`}`, {
+    endpoint,
+    facts,
+  });
 }

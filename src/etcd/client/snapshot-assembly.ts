@@ -98,9 +98,7 @@ export class SnapshotAssembly implements SnapshotMessages {
     this.#busy = this.#sink.write(bytes) ?? this.#busy;
   }
 
-  messageEnd(hadBlob: boolean, version: string): void {
-    // The field is left out when it is empty.
-    if (!hadBlob) this.blobStart(0, 0);
+  messageEnd(version: string): void {
     this.#version = version;
   }
 

@@ -14,12 +14,15 @@ export class MalformedStream extends Error {
 
 /** Receives what the parser finds, in the order of the bytes. */
 export interface SnapshotMessages {
-  /** A blob begins. `remaining` is the message's remaining_bytes, 0 where it is left out. */
+  /**
+   * A blob begins, once in every message: a blob of no bytes is left out on the wire.
+   * `remaining` is the message's remaining_bytes, 0 where it is left out.
+   */
   blobStart(blobBytes: number, remaining: number): void;
   /** The next bytes of the blob: a view that is valid during the call only. */
   blobBytes(bytes: Uint8Array): void;
   /** The message is over. */
-  messageEnd(hadBlob: boolean, version: string): void;
+  messageEnd(version: string): void;
 }
 
 // gRPC over HTTP/2: one byte of flags (1 = compressed) and four of length before each message.
@@ -33,6 +36,9 @@ const VERSION = (4 << 3) | 2;
 
 // A version is a few bytes; a header is never sent. Anything longer is not from etcd.
 const MAX_SMALL_FIELD_BYTES = 1024;
+
+// A varint has ten bytes at most, of seven bits each.
+const MAX_VARINT_SCALE = 2 ** 70;
 
 type State = 'prefix' | 'tag' | 'length' | 'number' | 'blob' | 'small';
 
@@ -133,7 +139,9 @@ export class SnapshotResponseParser {
   #varint(byte: number): void {
     this.#number += (byte & 0x7f) * this.#numberScale;
     this.#numberScale *= 128;
-    if (!Number.isSafeInteger(this.#number)) this.#malformed('a number is out of range');
+    if (!Number.isSafeInteger(this.#number) || this.#numberScale > MAX_VARINT_SCALE) {
+      this.#malformed('a number is out of range');
+    }
     if (byte >= 0x80) return;
     if (this.#state === 'number') {
       this.#remaining = this.#number;
@@ -166,7 +174,8 @@ export class SnapshotResponseParser {
 
   #endMessage(): void {
     if (this.#state !== 'tag') this.#malformed('a message ends inside a field');
-    this.#messages.messageEnd(this.#hadBlob, this.#version);
+    if (!this.#hadBlob) this.#messages.blobStart(0, this.#remaining);
+    this.#messages.messageEnd(this.#version);
     this.#state = 'prefix';
   }
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import http2 from 'node:http2';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
+import { type CallEnding, watchEnding } from './call-ending.ts';
 import type { Connection } from './connection.ts';
 import { RateLimit } from './rate-limit.ts';
 import { statusError } from './rpc-error.ts';
@@ -26,6 +27,9 @@ export interface SnapshotOptions {
 const PATH = '/etcdserverpb.Maintenance/Snapshot';
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
+/** As long as the pieces in which Node hands over what it reads from a socket. */
+const PIECE_BYTES = 1 << 16;
+
 /**
  * Streams a snapshot into a sink and compares what came with what was announced.
  * @throws EtcdkeepError any of the codes under "The snapshot stream" and "What a member answers";
@@ -42,17 +46,8 @@ export async function streamSnapshot(
   return call.conclude(ending);
 }
 
-/** How the HTTP/2 stream ended. */
-interface Ending {
-  readonly httpStatus: number | undefined;
-  readonly grpcStatus: number | undefined;
-  readonly grpcMessage: string;
-  /** The reason if this side gave up. */
-  readonly failure: unknown;
-}
-
 class SnapshotCall {
-  readonly ended: Promise<Ending>;
+  readonly ended: Promise<CallEnding>;
   readonly #url: string;
   readonly #connection: Connection;
   readonly #options: SnapshotOptions;
@@ -61,59 +56,41 @@ class SnapshotCall {
   readonly #assembly: SnapshotAssembly;
   readonly #rate: RateLimit | undefined;
   readonly #idle: NodeJS.Timeout;
+  readonly #gaveUp = Promise.withResolvers<undefined>();
   #failure: unknown;
-  #paused = false;
+  /** Settled when the sink and the rate limit want more; undefined while they do. */
+  #pause: Promise<void> | undefined;
+  #closed = false;
 
   constructor(connection: Connection, sink: SnapshotSink, options: SnapshotOptions) {
+    const { token } = options;
     this.#connection = connection;
     this.#url = connection.endpoint.url;
     this.#options = options;
     this.#assembly = new SnapshotAssembly(sink, this.#hash, this.#url);
     this.#rate = options.rateLimit === undefined ? undefined : new RateLimit(options.rateLimit);
-    this.#stream = connection.request(PATH, {
-      'content-type': 'application/grpc',
-      'user-agent': 'etcdkeep',
-      ...(options.token === undefined ? {} : { token: options.token }),
-    });
+    this.#stream = connection.request(PATH, token === undefined ? {} : { token });
     this.#idle = setTimeout(() => this.#onSilence(), options.idleTimeoutMs);
     this.ended = this.#watch();
     this.#stream.end(EMPTY_MESSAGE);
   }
 
-  #watch(): Promise<Ending> {
+  async #watch(): Promise<CallEnding> {
     const { signal, timeoutMs } = this.#options;
-    const stream = this.#stream;
     const deadline =
       timeoutMs === undefined
         ? undefined
         : setTimeout(() => this.#giveUp(this.#timedOut(timeoutMs)), timeoutMs);
     const onAbort = (): void => this.#giveUp(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    let headers: http2.IncomingHttpHeaders = {};
-    let httpStatus: number | undefined;
-    stream.on('response', (received) => {
-      headers = { ...headers, ...received };
-      httpStatus = received[':status'];
-    });
-    stream.on('trailers', (received) => (headers = { ...headers, ...received }));
-    stream.on('data', (bytes: Buffer) => this.#receive(bytes));
-    // The close that follows says all there is to say; without a listener Node would throw.
-    stream.on('error', () => undefined);
-    return new Promise((resolve) => {
-      stream.on('close', () => {
-        clearTimeout(this.#idle);
-        clearTimeout(deadline);
-        signal.removeEventListener('abort', onAbort);
-        const grpcStatus = headers['grpc-status'];
-        resolve({
-          httpStatus,
-          // A plain port sends an error's status with the headers, a TLS port behind the body.
-          grpcStatus: grpcStatus === undefined ? undefined : Number(grpcStatus),
-          grpcMessage: decodeURIComponent(String(headers['grpc-message'] ?? '')),
-          failure: this.#failure,
-        });
-      });
-    });
+    this.#stream.on('data', (bytes: Buffer) => this.#receive(bytes));
+    const ending = await watchEnding(this.#stream);
+    this.#closed = true;
+    if (ending.status === 0) await this.#drain();
+    clearTimeout(this.#idle);
+    clearTimeout(deadline);
+    signal.removeEventListener('abort', onAbort);
+    return ending;
   }
 
   #receive(bytes: Buffer): void {
@@ -132,63 +109,78 @@ class SnapshotCall {
   /** Reads nothing until the promise is settled. */
   #pauseUntil(pause: Promise<void>): void {
     this.#stream.pause();
-    this.#paused = true;
-    pause
+    this.#pause = pause
       .then(() => {
-        this.#paused = false;
+        this.#pause = undefined;
         this.#idle.refresh();
-        this.#stream.resume();
+        if (!this.#closed) this.#stream.resume();
       })
       .catch((reason: unknown) => this.#giveUp(reason));
   }
 
+  /**
+   * Takes what had arrived before the connection was closed. A member that was told to stop goes as
+   * soon as the last byte of a snapshot is sent; Node then closes the stream even while it is paused,
+   * with up to a window of bytes that were not read yet in its buffer.
+   */
+  async #drain(): Promise<void> {
+    for (;;) {
+      await Promise.race([this.#pause, this.#gaveUp.promise]);
+      if (this.#failure !== undefined) return;
+      const length = Math.min(this.#stream.readableLength, PIECE_BYTES);
+      const bytes = this.#stream.read(length) as Buffer | null;
+      if (bytes === null) return;
+      this.#receive(bytes);
+    }
+  }
+
   #onSilence(): void {
     // While this side reads nothing, the silence is ours.
-    if (this.#paused) this.#idle.refresh();
+    if (this.#pause !== undefined) this.#idle.refresh();
     else this.#giveUp(this.#stalled());
   }
 
   #giveUp(reason: unknown): void {
     this.#failure ??= reason;
+    this.#gaveUp.resolve(undefined);
     this.#stream.resume();
     this.#stream.close(http2.constants.NGHTTP2_CANCEL);
   }
 
   /** Judges the end of the stream, once it is over. */
-  conclude(ending: Ending): StreamedSnapshot {
-    if (ending.failure !== undefined) throw this.#named(ending.failure);
+  conclude(ending: CallEnding): StreamedSnapshot {
+    // What a proxy says is nothing that the parser understands.
+    if (ending.foreign !== undefined) throw this.#invalid(ending.foreign);
+    if (this.#failure !== undefined) throw this.#named(this.#failure);
     this.#judgeStatus(ending);
     return this.#assembly.conclude();
   }
 
   #named(failure: unknown): unknown {
     if (!(failure instanceof MalformedStream)) return failure;
-    return new EtcdkeepError('response-invalid', `the snapshot stream: ${failure.message}`, {
-      endpoint: this.#url,
-      offset: failure.offset,
-    });
+    return this.#invalid(`the snapshot stream: ${failure.message}`, failure.offset);
   }
 
-  #judgeStatus({ httpStatus, grpcStatus, grpcMessage }: Ending): void {
-    const begun = this.#assembly.receivedBytes > 0;
-    if (grpcStatus === 0) return;
-    if (grpcStatus !== undefined && !begun) {
-      throw statusError(grpcStatus, grpcMessage, 'take a snapshot', this.#url);
-    }
-    if (!begun && httpStatus !== undefined && httpStatus !== 200) {
-      throw new EtcdkeepError('response-invalid', `the endpoint answered HTTP ${httpStatus}`, {
-        endpoint: this.#url,
-      });
-    }
-    const said = grpcStatus === undefined ? 'without a status' : `with "${grpcMessage}"`;
-    throw this.#cut(`the stream ended ${said}`);
+  #invalid(message: string, offset = 0): EtcdkeepError {
+    return new EtcdkeepError('response-invalid', message, { endpoint: this.#url, offset });
   }
 
-  #cut(how: string): EtcdkeepError {
+  #judgeStatus({ status, message, streamError }: CallEnding): void {
+    if (status === 0) return;
+    if (status !== undefined && this.#assembly.receivedBytes === 0) {
+      throw statusError(status, message, 'take a snapshot', this.#url);
+    }
+    const said = status === undefined ? 'without a status' : `with "${message}"`;
+    throw this.#cut(`the stream ended ${said}`, streamError);
+  }
+
+  #cut(how: string, streamError: unknown): EtcdkeepError {
+    const { failure } = this.#connection;
     return new EtcdkeepError('stream-cut', `${how} after ${this.#progress()}`, {
       endpoint: this.#url,
       offset: this.#assembly.receivedBytes,
-      cause: this.#connection.failure,
+      ...(failure === undefined ? {} : { facts: [['connection', failure.message]] }),
+      cause: failure ?? streamError,
     });
   }
 
