@@ -1,7 +1,7 @@
 // One etcd member: its process, its files, and the tools pointed at it.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_PORT, PEER_PORT } from './addresses.ts';
@@ -135,9 +135,11 @@ export class EtcdMember {
     await this.gateway.authenticate(root.name, root.password);
   }
 
-  /** Sends a signal to the server: SIGSTOP, SIGCONT, SIGTERM. */
+  /** Sends a signal to the server: SIGTERM, SIGCONT, and SIGSTOP, which has worked on return. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
+    // Threads that run on another core stop a moment later, and answer until then.
+    while (signal === 'SIGSTOP' && !isStopped(this.pid)) pauseMs(1);
   }
 
   /** Kills the server and starts it again on its data, with the same flags. */
@@ -253,4 +255,16 @@ function tlsFlags(tls: MemberTls | undefined): string[] {
 function gatewayOptions(tls: MemberTls | undefined): { tls?: GatewayTls } {
   if (tls === undefined) return {};
   return { tls: tls.mode === 'mutual' ? { ca: tls.ca, ...tls.client } : { ca: tls.ca } };
+}
+
+/** Whether every thread of a process is stopped by a signal: state T in proc(5). */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) =>
+    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')),
+  );
+}
+
+function pauseMs(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
