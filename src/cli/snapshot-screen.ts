@@ -1,9 +1,8 @@
 // How a snapshot looks while it is received, and what is said of it afterwards.
 
 import type { BackupEvent } from '../backup/events.ts';
-import type { Snapshot } from '../backup/save.ts';
+import type { Snapshot, SourceMember } from '../backup/save.ts';
 import { formatBytes, formatCount } from '../base/units.ts';
-import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import type { Screen } from './screen.ts';
 
 /** Draws the events that every transfer of a snapshot has. */
@@ -37,22 +36,25 @@ export function tellProof(screen: Screen, snapshot: Snapshot): void {
   );
 }
 
-/**
- * totalKey as the etcdctl of the server's version counts: live keys from 3.6 on, which is where
- * databases have a storage version; before, every key of every bucket.
- */
-function totalKeyOf(status: DatabaseStatus): number {
-  return status.storageVersion === undefined ? status.entries : status.liveKeys;
+/** From 3.6 on, etcdctl counts live keys and names the storage version, if there is one. */
+function countsLiveKeys({ version }: SourceMember): boolean {
+  return version.localeCompare('3.6.0', 'en', { numeric: true }) >= 0;
 }
 
-/** The line of `snapshot status -w json`, as the etcdctl of the server's version prints it. */
-export function statusLine({ status }: Snapshot): string {
+/** totalKey as the etcdctl of the member's version counts; before 3.6, every key of every bucket. */
+function totalKeyOf({ member, status }: Snapshot): number {
+  return countsLiveKeys(member) ? status.liveKeys : status.entries;
+}
+
+/** The line of `snapshot status -w json`, as the etcdctl of the member's version prints it. */
+export function statusLine(snapshot: Snapshot): string {
+  const { member, status } = snapshot;
   return JSON.stringify({
     hash: status.hash,
     revision: Number(status.revision),
-    totalKey: totalKeyOf(status),
+    totalKey: totalKeyOf(snapshot),
     totalSize: status.totalSize,
-    ...(status.storageVersion === undefined ? {} : { version: status.storageVersion }),
+    ...(countsLiveKeys(member) ? { version: status.storageVersion ?? '' } : {}),
   });
 }
 
@@ -70,7 +72,7 @@ export function snapshotDocument(snapshot: Snapshot): Record<string, unknown> {
     hash: status.hash,
     revision: status.revision.toString(),
     keys: status.liveKeys,
-    totalKey: totalKeyOf(status),
+    totalKey: totalKeyOf(snapshot),
     totalSize: status.totalSize,
   };
 }

@@ -120,7 +120,8 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   return cluster;
 }
 
-async function binariesOf(version: EtcdVersion | EtcdBinaries): Promise<EtcdBinaries> {
+/** The programs of a version, which must be there. */
+export async function binariesOf(version: EtcdVersion | EtcdBinaries): Promise<EtcdBinaries> {
   if (typeof version !== 'string') return version;
   const found = await findRelease(version);
   if ('reason' in found) throw new Error(`etcd ${version} cannot be had: ${found.reason}`);

@@ -8,7 +8,7 @@ import { AlignedMemory } from '../../base/aligned-memory.ts';
 import { openFileSource } from '../../bbolt/file-source.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import { bytesSource, database, leafPage } from '../../bbolt/testing.ts';
-import { readDatabaseStatus, totalKeyOf } from './database-status.ts';
+import { readDatabaseStatus } from './database-status.ts';
 import { SnapshotScan } from './snapshot-scan.ts';
 
 /** The status of a database that streams in, in chunks of these sizes in turn. */
@@ -87,13 +87,6 @@ describe('readDatabaseStatus', () => {
       storageVersion: undefined,
       clusterVersion: '3.5.0',
     });
-  });
-
-  it('counts totalKey as the etcd that wrote the database', async () => {
-    const totalKey = async (name: string) =>
-      totalKeyOf(await readDatabaseStatus(bytesSource(readDatabase(name))));
-    expect(await totalKey('uncompacted')).toBe(GOLDEN.uncompacted!['3.5.35'].totalKey);
-    expect(await totalKey('tree')).toBe(GOLDEN.tree!['3.7.3'].totalKey);
   });
 
   it('takes a database without the buckets of etcd for an empty store', async () => {

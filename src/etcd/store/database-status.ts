@@ -30,11 +30,6 @@ export interface DatabaseStatus extends StoreFacts {
   readonly liveKeys: number;
 }
 
-/** totalKey as the tools of the etcd that wrote the database print it; it changed its meaning in 3.6. */
-export function totalKeyOf(status: DatabaseStatus): number {
-  return status.storageVersion === undefined ? status.entries : status.liveKeys;
-}
-
 const CHUNK_SIZE = 1024 * 1024;
 
 /**

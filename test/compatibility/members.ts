@@ -1,0 +1,111 @@
+// Members beside those of test/servers: one that runs on a restored snapshot, and what any one holds.
+import { expect } from 'vitest';
+import { freeLoopbackAddress } from '../servers/addresses.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from '../servers/directories.ts';
+import { binariesOf } from '../servers/etcd.ts';
+import { EtcdMember, type MemberTls } from '../servers/member.ts';
+import type { CertificateAuthority, KeyPairFiles } from '../servers/pki.ts';
+import type { EtcdVersion } from '../servers/versions.ts';
+
+/** What a member says it holds. */
+export interface Contents {
+  readonly revision: number;
+  readonly compactRevision: number;
+  /** HashKV: CRC-32C over every record that compactions left, up to the revision. */
+  readonly hash: number;
+  readonly keys: bigint;
+}
+
+interface HashAnswer {
+  readonly HashKV: {
+    readonly header: { readonly revision: number };
+    readonly hash: number;
+    readonly compact_revision: number;
+  };
+}
+
+/** Asks a member, which must not be written to meanwhile. */
+export async function contentsOf(member: EtcdMember): Promise<Contents> {
+  const outcome = await member.etcdctl(['endpoint', 'hashkv', '--write-out=json']);
+  expect(outcome).toMatchObject({ code: 0 });
+  const [{ HashKV: answer }] = JSON.parse(outcome.stdout) as [HashAnswer];
+  return {
+    revision: answer.header.revision,
+    compactRevision: answer.compact_revision,
+    hash: answer.hash,
+    keys: await member.gateway.count(),
+  };
+}
+
+export interface MemberOptions {
+  readonly version: EtcdVersion;
+  readonly name: string;
+  /** Where its files go. */
+  readonly directory: string;
+  /** Issues its certificates, for mutual TLS; plain HTTP if there is none. */
+  readonly authority?: CertificateAuthority;
+}
+
+/** Makes a member without starting it. */
+export async function createMember(options: MemberOptions): Promise<EtcdMember> {
+  const { version, name, directory, authority } = options;
+  const address = await freeLoopbackAddress();
+  const tls = authority && (await issueFor(authority, name, address));
+  const binaries = await binariesOf(version);
+  return new EtcdMember({ binaries, name, address, directory, tls, flags: [] });
+}
+
+async function issueFor(
+  authority: CertificateAuthority,
+  name: string,
+  address: string,
+): Promise<MemberTls> {
+  const issue = (kind: string): Promise<KeyPairFiles> =>
+    authority.issue(`${name}-${kind}`, { commonName: kind, names: [address, 'localhost'] });
+  const [serving, peer, client] = [
+    await issue('server'),
+    await issue('peer'),
+    await issue('client'),
+  ];
+  return { mode: 'mutual', ca: authority.cert, serving, peer, client };
+}
+
+/** A member that runs on a restored snapshot. */
+export interface RestoredMember extends AsyncDisposable {
+  readonly member: EtcdMember;
+}
+
+/**
+ * Restores a snapshot by the tool of a version, and boots that version on it.
+ * @param flags more flags for `snapshot restore`
+ */
+export async function bootRestored(
+  version: EtcdVersion,
+  snapshot: string,
+  flags: readonly string[] = [],
+): Promise<RestoredMember> {
+  const directory = temporaryDirectory();
+  const member = await createMember({ version, name: 'restored', directory });
+  const dispose = async (): Promise<void> => {
+    await member.kill();
+    removeTemporaryDirectory(directory);
+  };
+  try {
+    const outcome = await member.etcdutl([
+      ...['snapshot', 'restore', snapshot],
+      `--name=${member.name}`,
+      `--data-dir=${member.dataDir}`,
+      `--initial-advertise-peer-urls=${member.peerUrl}`,
+      `--initial-cluster=${member.name}=${member.peerUrl}`,
+      ...flags,
+    ]);
+    expect(outcome).toMatchObject({ code: 0 });
+    member.start([member], 'new');
+    await member.waitUntilHealthy();
+    await member.waitUntilVersioned();
+  } catch (reason) {
+    await dispose();
+    throw reason;
+  }
+  return { member, [Symbol.asyncDispose]: dispose };
+}
