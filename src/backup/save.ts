@@ -26,7 +26,7 @@ export interface SourceMember {
   readonly endpoint: string;
   readonly clusterId: bigint;
   readonly memberId: bigint;
-  /** Its name in the member list; '' where it has none. */
+  /** Its name in the member list; '' where it has none, or is a learner. */
   readonly name: string;
   /** Version of the etcd server, for example `3.6.16`. */
   readonly version: string;
@@ -51,8 +51,10 @@ export interface SaveRequest {
   readonly path: string;
   /** Replace a file of that name. */
   readonly overwrite: boolean;
-  readonly client: ClientOptions;
+  /** How to reach the member; asked once it is known that the file may be written. */
+  readonly connectTo: () => Promise<ClientOptions>;
   readonly limits: TransferLimits;
+  readonly signal: AbortSignal;
   readonly report: Report;
 }
 
@@ -70,19 +72,19 @@ export async function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
 }
 
 async function saveInPlace(request: SaveRequest): Promise<Snapshot> {
-  const { signal } = request.client;
   await checkTarget(request.path, request.overwrite);
-  const client = await EtcdClient.connect(request.client);
+  const client = await EtcdClient.connect(await request.connectTo());
   // A name of its own: two saves of one file do not disturb each other.
   const partial = `${request.path}.${randomBytes(4).toString('hex')}.part`;
   try {
-    const snapshot = await receiveSnapshot(client, partial, { ...request, signal });
-    signal.throwIfAborted();
+    const snapshot = await receiveSnapshot(client, partial, request);
+    request.signal.throwIfAborted();
     await moveFile(partial, request.path, { replace: request.overwrite });
     return snapshot;
   } finally {
     client.close();
-    await rm(partial, { force: true });
+    // If this cannot be done, what failed before is still the one to tell.
+    await rm(partial, { force: true }).catch(() => undefined);
   }
 }
 
@@ -133,8 +135,9 @@ export async function receiveSnapshot(
 async function askMember(client: EtcdClient): Promise<SourceMember> {
   const status = await client.status();
   const memberId = status.header?.memberId ?? 0n;
-  // The member's own view: it needs no quorum, which may be just what is missing.
-  const members = await client.memberList(false);
+  // The member's own view: it needs no quorum, which may be just what is missing. A learner lists
+  // nobody (etcd server/etcdserver/api/v3rpc/util.go, isRPCSupportedForLearner).
+  const members = status.isLearner ? [] : await client.memberList(false);
   return {
     endpoint: client.endpoint,
     clusterId: status.header?.clusterId ?? 0n,

@@ -3,7 +3,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeStagingDirectory, stagingOwner, syncDirectory } from '../base/durable-files.ts';
-import { readError } from '../base/errors.ts';
+import { readError, writeError } from '../base/errors.ts';
 import { mayStillRun } from '../base/process-label.ts';
 import { backupFiles, stampOfFile } from '../record/stamp.ts';
 
@@ -30,8 +30,15 @@ async function sweepUnrecorded(target: string, staged: string): Promise<void> {
   if (stamp === undefined) return;
   const { record, snapshot, resources } = backupFiles(stamp);
   if ((await namesIn(target)).includes(record)) return;
-  await rm(join(target, snapshot), { force: true });
-  await rm(join(target, resources), { force: true });
+  for (const name of [snapshot, resources]) await removeFile(join(target, name));
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } catch (reason) {
+    throw writeError(reason, 'remove what a killed run left', path);
+  }
 }
 
 async function namesIn(directory: string): Promise<string[]> {

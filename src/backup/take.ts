@@ -3,6 +3,7 @@
 
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   makeStagingDirectory,
   moveFile,
@@ -16,7 +17,7 @@ import { lookAtStaticResources, type StaticResources } from '../controlplane/sta
 import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import { encodeRecord } from '../record/record.ts';
 import type { BackupRecord } from '../record/schema.ts';
-import { type BackupFiles, backupFiles, stampOf } from '../record/stamp.ts';
+import { type BackupFiles, backupFiles, stampOf, stampOfFile } from '../record/stamp.ts';
 import { archiveResources } from './archive-resources.ts';
 import { buildRecord } from './build-record.ts';
 import type { Report } from './events.ts';
@@ -98,10 +99,10 @@ async function takeInto(
   firstLook: StaticResources,
 ): Promise<Backup> {
   const { directory, report, signal } = request;
-  const started = request.now();
+  await sweepStaging(directory);
+  const started = await findFreeSecond(request);
   const stamp = stampOf(started);
   const files = backupFiles(stamp);
-  await sweepStaging(directory);
   const staging = await makeStagingDirectory(directory);
   try {
     for (const { name, path } of firstLook.pods)
@@ -133,6 +134,16 @@ async function takeInto(
   }
 }
 
+/** A stamp has no more than seconds: where a backup of this one exists, the next one is waited for. */
+async function findFreeSecond({ directory, now, signal }: TakeRequest): Promise<Date> {
+  const moment = now();
+  const taken = (await readdir(directory)).map(stampOfFile);
+  if (!taken.includes(stampOf(moment))) return moment;
+  await sleep(1000 - moment.getMilliseconds(), undefined, { signal }).catch(() => undefined);
+  signal.throwIfAborted();
+  return now();
+}
+
 /** Moves the files to their names, the record last; what was moved goes if a later one fails. */
 async function publish(staging: string, directory: string, files: BackupFiles): Promise<void> {
   const published: string[] = [];
@@ -142,8 +153,16 @@ async function publish(staging: string, directory: string, files: BackupFiles): 
       published.push(name);
     }
   } catch (reason) {
-    for (const name of published) await rm(join(directory, name), { force: true });
-    throw reason;
+    // The first failure is the one to tell.
+    for (const name of published) {
+      await rm(join(directory, name), { force: true }).catch(() => undefined);
+    }
+    if (!(reason instanceof EtcdkeepError && reason.code === 'target-exists')) throw reason;
+    throw new EtcdkeepError('target-exists', 'another run began a backup in the same second', {
+      ...reason.position,
+      advice: 'run it again',
+      cause: reason,
+    });
   }
 }
 

@@ -249,7 +249,7 @@ const table = {
   },
   terminated: {
     exit: 143,
-    when: 'The run was told to end (SIGTERM) and has cleaned up after itself.',
+    when: 'The run was told to end (SIGTERM, or SIGHUP of a lost session) and has cleaned up after itself.',
     advice: 'run it again',
     retryable: true,
   },

@@ -23,6 +23,13 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof EtcdkeepError ? error.exitCode : 1;
 }
 
+/** What stricli says of a command line, as an error of ours. */
+function renderUsage(sentence: string): string {
+  return renderError(
+    new EtcdkeepError('usage', sentence[0]!.toLowerCase() + sentence.slice(1).trimEnd()),
+  );
+}
+
 export const app = buildApplication<CommandContext>(
   root,
   {
@@ -32,6 +39,10 @@ export const app = buildApplication<CommandContext>(
     localization: {
       loadText: () => ({
         ...text_en,
+        noCommandRegisteredForInput: (input) =>
+          renderUsage(text_en.noCommandRegisteredForInput(input)),
+        exceptionWhileParsingArguments: (reason, colour) =>
+          renderUsage(text_en.exceptionWhileParsingArguments(reason, colour)),
         exceptionWhileRunningCommand: renderError,
         commandErrorResult: renderError,
       }),
@@ -40,6 +51,7 @@ export const app = buildApplication<CommandContext>(
   {
     help: help({
       brief: 'Print this help and exit',
+      defaultForRouteMap: true,
       formatting: {
         caseStyle: 'convert-camel-to-kebab',
         useAliasInUsageLine: false,

@@ -1,10 +1,11 @@
 // etcdctl takes its global flags before the command too: `--endpoints URL snapshot save FILE`.
 
+import { OUTPUT_FLAGS } from './common-flags.ts';
 import { ETCD_FLAGS } from './etcd-flags.ts';
 
 const FLAGS_WITH_VALUE = new Set(
-  Object.entries(ETCD_FLAGS)
-    .filter(([, definition]) => definition.kind === 'parsed')
+  Object.entries({ ...ETCD_FLAGS, ...OUTPUT_FLAGS })
+    .filter(([, definition]) => definition.kind !== 'boolean')
     .map(([name]) => `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`),
 );
 

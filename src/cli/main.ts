@@ -15,6 +15,8 @@ const DEFAULT_COLUMNS = 80;
 
 function outputOf(stream: NodeJS.WriteStream & { fd: 1 | 2 }): Output {
   const isTTY = isatty(stream.fd);
+  // Whoever reads may be gone (`| head -1`, a full disk): a backup goes on, and cleans up, all the same.
+  stream.on('error', () => undefined);
   return {
     write: (text) => void stream.write(text),
     isTTY,
@@ -28,24 +30,32 @@ function stopOnSignals(): AbortSignal {
   process.once('SIGINT', () =>
     controller.abort(new EtcdkeepError('interrupted', 'stopped by SIGINT')),
   );
-  process.once('SIGTERM', () =>
-    controller.abort(new EtcdkeepError('terminated', 'stopped by SIGTERM')),
-  );
+  // SIGHUP is a lost ssh session: the backup ends as cleanly as if it had been told to.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () =>
+      controller.abort(new EtcdkeepError('terminated', `stopped by ${signal}`)),
+    );
+  }
   return controller.signal;
 }
 
-async function askSecret(prompt: string): Promise<string> {
+async function askSecret(prompt: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(prompt);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const readline = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
-    return await readline.question('');
+    return await readline.question('', { signal });
+  } catch {
+    signal.throwIfAborted();
+    // While readline reads keys, Ctrl-C and Ctrl-D are two of them, and no signal is sent.
+    throw new EtcdkeepError('interrupted', 'stopped at the question for the password');
   } finally {
     readline.close();
     process.stderr.write('\n');
   }
 }
 
+const signal = stopOnSignals();
 const context: CommandContext = {
   process: {
     stdout: outputOf(process.stdout),
@@ -54,8 +64,9 @@ const context: CommandContext = {
   },
   uid: process.geteuid?.() ?? 0,
   now: () => new Date(),
-  signal: stopOnSignals(),
-  askSecret: process.stdin.isTTY && process.stderr.isTTY ? askSecret : undefined,
+  signal,
+  askSecret:
+    process.stdin.isTTY && process.stderr.isTTY ? (prompt) => askSecret(prompt, signal) : undefined,
 };
 
 await run(app, flagsLast(process.argv.slice(2)), context);

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { endsBare, hangsUp, sends, sendsSnapshot, stalls } from '../faults/answers.ts';
+import { endsBare, endsWell, hangsUp, sends, sendsSnapshot, stalls } from '../faults/answers.ts';
 import { type FaultServer, startFaultServer, startRawServer } from '../faults/fault-server.ts';
-import { randomDatabase, snapshotMessages } from '../faults/snapshot-messages.ts';
+import { envelope, randomDatabase, snapshotMessages } from '../faults/snapshot-messages.ts';
 
 const run = promisify(execFile);
 const SCRIPT = join(import.meta.dirname, 'one-snapshot.ts');
@@ -13,7 +13,10 @@ const SOON_MS = 20_000;
 
 const database = randomDatabase(1_000_000);
 const half = snapshotMessages(database).slice(0, 10);
-const snapshots = (answer: Parameters<typeof sends>[1]) => startFaultServer({ Snapshot: answer });
+/** A StatusResponse without a field. */
+const statusOf = sends([envelope(Buffer.alloc(0))], endsWell);
+const snapshots = (answer: Parameters<typeof sends>[1]) =>
+  startFaultServer({ Status: statusOf, Snapshot: answer });
 
 interface Case {
   readonly start: () => Promise<FaultServer>;

@@ -1,7 +1,7 @@
-// A process that takes one snapshot and then has nothing more to do: it must end by itself, at once.
+// A process that makes a request, takes one snapshot and then has nothing more to do: it must end by itself, at once.
 // Prints the code of the error, or `whole`. Its limits are long, so that a timer left behind would show.
 import { messageOf } from '../../src/base/errors.ts';
-import { CollectingSink, clientOptions, takeSnapshot } from './connect.ts';
+import { CollectingSink, clientOptions, connect } from './connect.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -22,7 +22,9 @@ const options = clientOptions(
   },
 );
 try {
-  await takeSnapshot(options, new CollectingSink(), {
+  await using connection = await connect(options);
+  await connection.client.status();
+  await connection.client.snapshot(new CollectingSink(), {
     idleTimeoutMs: MINUTE_MS,
     timeoutMs: MINUTE_MS,
     rateLimit: rateLimit === '' ? undefined : Number(rateLimit),

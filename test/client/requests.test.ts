@@ -19,7 +19,8 @@ import { CollectingSink, clientOptions, connect, errorOf, snapshotOptions } from
 const TIMEOUT_MS = 300;
 
 // StatusResponse with field 2, version: "3.7.3".
-const STATUS = envelope(Buffer.from('\x12\x053.7.3'));
+const BODY = Buffer.from('\x12\x053.7.3');
+const STATUS = envelope(BODY);
 
 const trailing = (status: string, message: string): Answer =>
   endsWith({ 'grpc-status': status, 'grpc-message': message });
@@ -40,7 +41,13 @@ describe('a request that is not answered as etcd does', () => {
     ['a status without a message', sends([], endsWell), 'response-invalid'],
     ['two messages', sends([STATUS, STATUS], endsWell), 'response-invalid'],
     ['bytes that are no message', sends([envelope(Buffer.of(0xff))], endsWell), 'response-invalid'],
-    ['a compressed message', sends([envelope(Buffer.of(1), 1)], endsWell), 'response-invalid'],
+    ['a compressed message', sends([envelope(BODY, 1)], endsWell), 'response-invalid'],
+    [
+      'a message shorter than it says',
+      sends([STATUS.subarray(0, 9)], endsWell),
+      'response-invalid',
+    ],
+    ['a message longer than it says', sends([STATUS, BODY], endsWell), 'response-invalid'],
     [
       'an encoding that was not offered',
       ({ stream }) => stream.respond({ ...GRPC_HEADERS, 'grpc-encoding': 'gzip' }),
@@ -51,6 +58,11 @@ describe('a request that is not answered as etcd does', () => {
     ['a page of a proxy', answersPage(200), 'response-invalid'],
     ['status 14', sends([], trailing('14', 'etcdserver: no leader')), 'member-unavailable'],
     ['status 14 in the headers', answersHeaders({ 'grpc-status': '14' }), 'member-unavailable'],
+    [
+      'status 14 in the headers of a proxy',
+      answersHeaders({ 'grpc-status': '14', 'content-type': 'text/plain' }),
+      'member-unavailable',
+    ],
     ['status 12', sends([], trailing('12', 'unknown service')), 'request-failed'],
     ['a status that does not exist', answersHeaders({ 'grpc-status': '99' }), 'request-failed'],
   ])('%s', async (_, answer, code) => {
@@ -88,15 +100,50 @@ it('the member goes while it answers, and answers all the same', async () => {
   expect((await errorOf(snapshot)).code).toBe('connection-lost');
 });
 
-it('an abort rejects with its reason', async () => {
-  await using server = await startFaultServer({ Status: stalls });
-  const controller = new AbortController();
-  await using connection = await connect(
-    clientOptions(server.endpoint, {}, { signal: controller.signal }),
-  );
+it('an answer that does not end is not waited for', async () => {
+  const pieces = {
+    *[Symbol.iterator]() {
+      for (;;) yield Buffer.alloc(65_536);
+    },
+  };
+  await using server = await startFaultServer({ Status: sends(pieces, stalls) });
+  await using connection = await connect(clientOptions(server.endpoint));
+  expect((await errorOf(connection.client.status())).code).toBe('response-invalid');
+});
+
+it('a broken connection says why', async () => {
+  await using server = await startFaultServer({ Status: ({ session }) => session.goaway(11) });
+  await using connection = await connect(clientOptions(server.endpoint));
+  const { cause } = await errorOf(connection.client.status());
+  expect((cause as Error).message).toBe('Session closed with error code 11');
+});
+
+describe('an abort', () => {
   const reason = new Error('SIGINT');
-  setTimeout(() => controller.abort(reason), 50);
-  await expect(connection.client.status()).rejects.toBe(reason);
+
+  it('rejects with its reason, at once', async () => {
+    await using server = await startFaultServer({ Status: stalls });
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using connection = await connect(clientOptions(server.endpoint, {}, { signal }));
+    const begin = performance.now();
+    setTimeout(() => controller.abort(reason), 50);
+    await expect(connection.client.status()).rejects.toBe(reason);
+    expect(performance.now() - begin).toBeLessThan(2000);
+    // RFC 9113 section 7: CANCEL.
+    await expect.poll(() => server.seen.streamEnds).toEqual([8]);
+  });
+
+  it('before a request sends nothing', async () => {
+    await using server = await startFaultServer({ Status: stalls });
+    const controller = new AbortController();
+    const { signal } = controller;
+    await using connection = await connect(clientOptions(server.endpoint, {}, { signal }));
+    controller.abort(reason);
+    await expect(connection.client.status()).rejects.toBe(reason);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(server.seen.streamEnds).toEqual([]);
+  });
 });
 
 describe('the log-in', () => {

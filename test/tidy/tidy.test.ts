@@ -11,7 +11,10 @@ const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclu
   cwd: HOME,
   encoding: 'utf8',
 });
-const files = listed.trim().split('\n').filter((file) => existsSync(`${HOME}${file}`));
+const files = listed
+  .trim()
+  .split('\n')
+  .filter((file) => existsSync(`${HOME}${file}`));
 const read = (file: string): string => readFileSync(`${HOME}${file}`, 'utf8');
 
 const written = files.filter((file) => /\.ts$/.test(file) && !/\/gen\/|\.wasm\.ts$/.test(file));
@@ -47,7 +50,11 @@ describe('the lock file', () => {
     const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
       read('package.json'),
     ) as Record<string, Record<string, string>>;
-    const versions = Object.values({ ...dependencies, ...devDependencies, ...optionalDependencies });
+    const versions = Object.values({
+      ...dependencies,
+      ...devDependencies,
+      ...optionalDependencies,
+    });
     expect(versions.filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
   });
 });

@@ -26,8 +26,9 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
     const snapshot = await saveSnapshot({
       path,
       overwrite: flags.overwrite,
-      client: await clientOptions(etcd, this),
+      connectTo: () => clientOptions(etcd, this),
       limits: transferLimits(flags, etcd.commandTimeout),
+      signal: this.signal,
       report: (event) => drawTransfer(screen, event),
     });
     screen.answer(`Snapshot saved at ${path}`);

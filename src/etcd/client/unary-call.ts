@@ -64,27 +64,26 @@ async function exchange(
 ): Promise<Uint8Array> {
   const { token, timeoutMs, signal } = options;
   const stream = connection.request(path, token === undefined ? {} : { token });
-  const cancel = (): void => stream.close(http2.constants.NGHTTP2_CANCEL);
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    cancel();
-  }, timeoutMs);
-  signal.addEventListener('abort', cancel, { once: true });
+  const failures: unknown[] = [];
+  const giveUp = (reason: unknown): void => {
+    failures.push(reason);
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+  };
+  const timer = setTimeout(() => giveUp(noAnswer(connection, options)), timeoutMs);
+  const onAbort = (): void => giveUp(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   const pieces: Buffer[] = [];
   let length = 0;
   stream.on('data', (bytes: Buffer) => {
     length += bytes.length;
-    if (length > ANSWER_BYTES_MAX) cancel();
-    else pieces.push(bytes);
+    if (length <= ANSWER_BYTES_MAX) pieces.push(bytes);
+    else giveUp(invalid(connection, options, 'its answer is too long'));
   });
   stream.end(Buffer.concat([prefixOf(message), message]));
   const ending = await watchEnding(stream);
   clearTimeout(timer);
-  signal.removeEventListener('abort', cancel);
-  signal.throwIfAborted();
-  if (timedOut) throw noAnswer(connection, options);
-  if (length > ANSWER_BYTES_MAX) throw invalid(connection, options, 'its answer is too long');
+  signal.removeEventListener('abort', onAbort);
+  if (failures.length > 0) throw failures[0] as Error;
   judge(connection, ending, options);
   return unwrap(connection, Buffer.concat(pieces), options);
 }

@@ -1,0 +1,112 @@
+// The disk is full, or cannot be written: nothing is left, and what was there is still there.
+import { spawnSync } from 'node:child_process';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
+import { COMMANDS } from './commands.ts';
+import { expectFailure } from './failure.ts';
+import { ETCDKEEP, runCli } from './run.ts';
+import { fill, flagsFor, hostForSuite, usedDirectory } from './scene.ts';
+import { untouched } from './untouched.ts';
+import { volumeForTest, volumesMissing } from './volume.ts';
+
+const VERSION = '3.6.16';
+const NOBODY = 65_534;
+const PAGE_BYTES = 4096;
+
+const noVolumes = volumesMissing();
+const because = (reason: string | undefined): string =>
+  reason === undefined ? '' : ` (not run: ${reason})`;
+
+describeWithEtcd(VERSION, 'the target', () => {
+  const etcd = etcdForSuite({ version: VERSION, tls: 'mutual' });
+  const host = hostForSuite(etcd);
+  beforeAll(() => fill(etcd(), 4 << 20));
+
+  const reach = (): string[] => flagsFor(etcd().member);
+  const earlier = 'backup_2026-01-02_030405.json';
+  const put = (directory: string, name = earlier): Promise<void> =>
+    writeFile(join(directory, name), '{"schema":"etcdkeep.backup/v1"}');
+
+  describe.skipIf(noVolumes !== undefined)(`is a file system${because(noVolumes)}`, () => {
+    describe.each(COMMANDS)('$command', ({ command, line }) => {
+      it.each([
+        ['on which the snapshot does not fit', 'size=2m'],
+        ['that has no file left to give', 'size=64m,nr_inodes=2'],
+      ])('%s', async (_, limits) => {
+        const { path } = await volumeForTest(limits);
+        await put(path);
+        const run = () => runCli(line(path, host(), reach()));
+        const failure = expectFailure(await untouched(path, run), 'disk-full');
+        expect(failure.message).toMatch(/no space is left on the file system$/);
+        expect(failure.aftermath).toMatch(
+          command === 'backup' ? /the earlier backup in \S+ is untouched/ : /Nothing was written/,
+        );
+      });
+
+      it('that is mounted read-only', async () => {
+        const volume = await volumeForTest('size=64m');
+        await put(volume.path);
+        volume.makeReadOnly();
+        const run = () => runCli(line(volume.path, host(), reach()));
+        const failure = expectFailure(await untouched(volume.path, run), 'target-unwritable');
+        expect(failure.message).toMatch(/the file system is read-only$/);
+      });
+    });
+
+    it('backup: on which the archive does not fit beside the snapshot', async () => {
+      const snapshotBytes = Number((await etcd().gateway.status())['dbSize']) + 32;
+      const pages = Math.ceil(snapshotBytes / PAGE_BYTES) + 3;
+      const { path } = await volumeForTest(`size=${pages * PAGE_BYTES}`);
+      await put(path);
+      const outcome = await untouched(path, () => runCli(COMMANDS[0]!.line(path, host())));
+      const failure = expectFailure(outcome, 'disk-full');
+      expect(failure.message).toMatch(/^cannot write static_kuberesources_/);
+    });
+
+    it('backup: read-only, and the directory for it would have to be made', async () => {
+      const volume = await volumeForTest('size=64m');
+      volume.makeReadOnly();
+      const directory = join(volume.path, 'new');
+      const outcome = await untouched(volume.path, () =>
+        runCli(COMMANDS[0]!.line(directory, host())),
+      );
+      expectFailure(outcome, 'target-unwritable');
+    });
+
+    it('snapshot save --overwrite: too small, and the old file stays', async () => {
+      const { path } = await volumeForTest('size=2m');
+      await put(path, 'new.db');
+      const flags = [...reach(), '--overwrite'];
+      const run = () => runCli(COMMANDS[1]!.line(path, host(), flags));
+      expectFailure(await untouched(path, run), 'disk-full');
+    });
+  });
+
+  const { status } = spawnSync(ETCDKEEP, ['--version'], { uid: NOBODY, gid: NOBODY });
+  const noUser = status === 0 ? undefined : 'another user cannot read this tree';
+
+  describe.skipIf(noUser !== undefined)(`is another user's${because(noUser)}`, () => {
+    // Without TLS: nobody may read the files of the other one.
+    const plain = etcdForSuite({ version: VERSION });
+
+    it('snapshot save: the directory', async () => {
+      const directory = await usedDirectory();
+      await chmod(directory, 0o755);
+      const line = COMMANDS[1]!.line(directory, host(), flagsFor(plain().member));
+      const outcome = await untouched(directory, () => runCli(line, { uid: NOBODY }));
+      const failure = expectFailure(outcome, 'target-unwritable');
+      expect(failure.message).toMatch(/permission denied$/);
+    });
+
+    it('backup: who is not root is told so before anything else', async () => {
+      const directory = await usedDirectory();
+      await mkdir(join(directory, 'theirs'));
+      const line = COMMANDS[0]!.line(join(directory, 'theirs'), host());
+      const outcome = await untouched(directory, () => runCli(line, { uid: NOBODY }));
+      expect(expectFailure(outcome, 'not-root').rows.get('do')).toBe('run it again with sudo');
+      expect(outcome.stdout).toBe('');
+    });
+  });
+});
