@@ -4,6 +4,7 @@
 import type { AlignedMemory } from '../base/aligned-memory.ts';
 import type { DirectFile } from '../base/direct-file.ts';
 import { EtcdkeepError } from '../base/errors.ts';
+import { TransferGarbage } from '../base/transfer-garbage.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
 import type { SnapshotSink } from '../etcd/client/snapshot-assembly.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
@@ -21,6 +22,7 @@ export class SnapshotWriter implements SnapshotSink {
   readonly #file: DirectFile;
   readonly #memory: AlignedMemory;
   readonly #progress: (bytes: number, totalBytes: number) => void;
+  readonly #garbage = new TransferGarbage();
   readonly #free: number[] = [];
   readonly #writes = new Set<Promise<void>>();
   #totalBytes = 0;
@@ -29,7 +31,8 @@ export class SnapshotWriter implements SnapshotSink {
   #filled = 0;
   #fileOffset = 0;
   #failure: { readonly reason: unknown } | undefined;
-  #wake: (() => void) | undefined;
+  /** Settled when the stream may go on; undefined while it does. */
+  #room: PromiseWithResolvers<void> | undefined;
 
   constructor(
     file: DirectFile,
@@ -62,7 +65,8 @@ export class SnapshotWriter implements SnapshotSink {
       if (this.#filled === CHUNK_BYTES) this.#submit();
     }
     if (this.#free.length >= SPARE_CHUNKS) return undefined;
-    return new Promise((resolve) => (this.#wake = resolve));
+    this.#room ??= Promise.withResolvers();
+    return this.#room.promise;
   }
 
   /**
@@ -118,6 +122,7 @@ export class SnapshotWriter implements SnapshotSink {
     this.#fileOffset += CHUNK_BYTES;
     this.#filled = 0;
     this.#progress(this.#fileOffset, this.#totalBytes);
+    this.#garbage.passed(CHUNK_BYTES);
     const next = this.#free.pop();
     if (next === undefined) throw new Error('the stream was not paused when it was asked to be');
     this.#chunk = next;
@@ -130,7 +135,7 @@ export class SnapshotWriter implements SnapshotSink {
   #release(chunk: number): void {
     this.#free.push(chunk);
     if (this.#free.length < SPARE_CHUNKS && this.#failure === undefined) return;
-    this.#wake?.();
-    this.#wake = undefined;
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 }
