@@ -63,19 +63,28 @@ export interface SaveRequest {
  * @throws EtcdkeepError; nothing is left behind, and a file of that name is as it was
  */
 export async function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
+  // A name of its own: two saves of one file do not disturb each other.
+  const partial = `${request.path}.${randomBytes(4).toString('hex')}.part`;
   try {
-    return await saveInPlace(request);
+    return await saveThrough(partial, request);
   } catch (reason) {
-    if (reason instanceof EtcdkeepError) reason.aftermath = 'Nothing was written.';
+    if (reason instanceof EtcdkeepError) reason.aftermath = await aftermathOf(partial);
     throw reason;
   }
 }
 
-async function saveInPlace(request: SaveRequest): Promise<Snapshot> {
+/** What is seen once this run has cleaned up after itself. */
+async function aftermathOf(partial: string): Promise<string> {
+  const isThere = await lstat(partial).then(
+    () => true,
+    () => false,
+  );
+  return isThere ? `${partial} could not be removed.` : 'Nothing was written.';
+}
+
+async function saveThrough(partial: string, request: SaveRequest): Promise<Snapshot> {
   await checkTarget(request.path, request.overwrite);
   const client = await EtcdClient.connect(await request.connectTo());
-  // A name of its own: two saves of one file do not disturb each other.
-  const partial = `${request.path}.${randomBytes(4).toString('hex')}.part`;
   try {
     const snapshot = await receiveSnapshot(client, partial, request);
     request.signal.throwIfAborted();

@@ -59,17 +59,28 @@ export async function takeBackup(request: TakeRequest): Promise<Backup> {
   if (request.uid !== 0) {
     throw new EtcdkeepError('not-root', 'a backup of a control-plane host is taken as root');
   }
+  const before = await namesIn(request.directory);
   try {
     return await takeFromHost(request);
   } catch (reason) {
-    if (reason instanceof EtcdkeepError) reason.aftermath = await aftermathIn(request.directory);
+    if (reason instanceof EtcdkeepError) {
+      reason.aftermath = await aftermathIn(request.directory, before);
+    }
     throw reason;
   }
 }
 
-/** Said after everything of this run is gone again. */
-async function aftermathIn(directory: string): Promise<string> {
-  const names = await readdir(directory).catch(() => []);
+function namesIn(directory: string): Promise<string[]> {
+  return readdir(directory).catch(() => []);
+}
+
+/** What is seen once this run has cleaned up after itself. */
+async function aftermathIn(directory: string, before: readonly string[]): Promise<string> {
+  const names = await namesIn(directory);
+  const added = names.filter((name) => !before.includes(name));
+  if (added.length > 0) {
+    return `In ${directory} since this run began, and no backup unless another run's: ${added.join(', ')}`;
+  }
   const earlier = names.filter((name) => /^backup_.*\.json$/.test(name)).length;
   if (earlier === 0) return 'Nothing was written.';
   const backups = earlier === 1 ? 'the earlier backup' : `the ${earlier} earlier backups`;
