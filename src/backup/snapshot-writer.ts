@@ -4,7 +4,6 @@
 import type { AlignedMemory } from '../base/aligned-memory.ts';
 import type { DirectFile } from '../base/direct-file.ts';
 import { EtcdkeepError } from '../base/errors.ts';
-import { TransferGarbage } from '../base/transfer-garbage.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
 import type { SnapshotSink } from '../etcd/client/snapshot-assembly.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
@@ -22,7 +21,6 @@ export class SnapshotWriter implements SnapshotSink {
   readonly #file: DirectFile;
   readonly #memory: AlignedMemory;
   readonly #progress: (bytes: number, totalBytes: number) => void;
-  readonly #garbage = new TransferGarbage();
   readonly #free: number[] = [];
   readonly #writes = new Set<Promise<void>>();
   #totalBytes = 0;
@@ -122,7 +120,6 @@ export class SnapshotWriter implements SnapshotSink {
     this.#fileOffset += CHUNK_BYTES;
     this.#filled = 0;
     this.#progress(this.#fileOffset, this.#totalBytes);
-    this.#garbage.passed(CHUNK_BYTES);
     const next = this.#free.pop();
     if (next === undefined) throw new Error('the stream was not paused when it was asked to be');
     this.#chunk = next;

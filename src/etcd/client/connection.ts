@@ -8,6 +8,7 @@ import type { EtcdkeepError } from '../../base/errors.ts';
 import { connectionError, type DialStage, silenceError } from './connection-error.ts';
 import type { Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
+import { FrameSplitter, type ReadInto, type StreamReader } from './frame-splitter.ts';
 import { explainPortMismatch } from './port-mismatch.ts';
 
 export interface DialOptions {
@@ -38,17 +39,19 @@ export class Connection {
   /** Why the connection broke, once it has. */
   failure: EtcdkeepError | undefined;
   readonly #session: http2.ClientHttp2Session;
+  readonly #splitter: FrameSplitter;
   readonly #keepalive: NodeJS.Timeout;
   #streams = 0;
 
-  constructor(session: http2.ClientHttp2Session, options: DialOptions) {
+  constructor(session: http2.ClientHttp2Session, splitter: FrameSplitter, options: DialOptions) {
     this.endpoint = options.endpoint;
     this.#session = session;
+    this.#splitter = splitter;
     session.setLocalWindowSize(WINDOW_BYTES);
     const interval = Math.max(options.keepaliveTimeMs, MIN_KEEPALIVE_TIME_MS);
     this.#keepalive = setInterval(() => this.#ping(options.keepaliveTimeoutMs), interval);
     this.#keepalive.unref();
-    session.socket.on('error', (reason) => this.#fail(reason));
+    splitter.on('error', (reason) => this.#fail(reason));
     session.on('error', (reason) => this.#fail(reason));
     session.on('close', () => clearInterval(this.#keepalive));
   }
@@ -74,6 +77,31 @@ export class Connection {
     this.#streams += 1;
     stream.once('close', () => (this.#streams -= 1));
     return stream;
+  }
+
+  /**
+   * Gives the bytes of a stream to a reader as they come, around Node's streams. One stream at a
+   * time, and before its answer can have come.
+   */
+  divert(stream: http2.ClientHttp2Stream, reader: StreamReader): void {
+    this.#splitter.divert(stream.id!, reader);
+    // What is left of it for Node is its end.
+    stream.resume();
+  }
+
+  /** Drops what still comes for the diverted stream. */
+  abandon(): void {
+    this.#splitter.abandon();
+  }
+
+  /** Gives the reader nothing until it is told to. */
+  hold(): void {
+    this.#splitter.hold();
+  }
+
+  /** Gives the reader what came meanwhile, and goes on; it may hold again. */
+  release(): void {
+    this.#splitter.release();
   }
 
   close(): void {
@@ -119,17 +147,17 @@ export async function dial(options: DialOptions): Promise<Connection> {
 class Attempt {
   stage: DialStage = 'connect';
   readonly settled: Promise<Connection>;
-  readonly #socket: net.Socket;
+  readonly #splitter: FrameSplitter;
   readonly #options: DialOptions;
 
   constructor(options: DialOptions) {
     this.#options = options;
-    this.#socket = openSocket(options);
+    this.#splitter = new FrameSplitter(WINDOW_BYTES, (onread) => openSocket(options, onread));
     this.settled = new Promise((resolve, reject) => this.#run(resolve, reject));
   }
 
   abandon(): void {
-    this.#socket.destroy();
+    this.#splitter.destroy();
   }
 
   #run(resolve: (connection: Connection) => void, reject: (reason: unknown) => void): void {
@@ -140,11 +168,12 @@ class Attempt {
     );
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener('abort', onAbort, { once: true });
-    const socket = this.#socket;
+    const splitter = this.#splitter;
+    const { socket } = splitter;
     socket.once('connect', () => (this.stage = endpoint.secure ? 'handshake' : 'settings'));
     socket.once('secureConnect', () => (this.stage = 'settings'));
     const session = http2.connect(authority(endpoint), {
-      createConnection: () => socket,
+      createConnection: () => splitter,
       settings: { initialWindowSize: WINDOW_BYTES, enablePush: false },
     });
     const finish = (settle: () => void): void => {
@@ -153,14 +182,17 @@ class Attempt {
       settle();
     };
     // An alert after the TLS handshake reaches the socket only, other errors the session too.
-    socket.on('error', (reason) => finish(() => reject(reason)));
+    splitter.on('error', (reason) => finish(() => reject(reason)));
     session.on('error', (reason) => finish(() => reject(reason)));
-    socket.once('close', () =>
-      finish(() => reject(new Error('the member closed it before it said anything'))),
+    // Why the session closed it, if it did, is told a moment later.
+    splitter.once('close', () =>
+      setImmediate(() =>
+        finish(() => reject(new Error('the member closed it before it said anything'))),
+      ),
     );
     session.once('remoteSettings', () => {
       this.stage = 'open';
-      finish(() => resolve(new Connection(session, this.#options)));
+      finish(() => resolve(new Connection(session, splitter, this.#options)));
     });
   }
 }
@@ -170,12 +202,18 @@ function authority({ address, url }: Endpoint): string {
   return 'host' in address ? url.replace(/%[^\]]*\]/, ']') : 'http://localhost';
 }
 
-function openSocket({ endpoint, credentials, insecureSkipVerify }: DialOptions): net.Socket {
+function openSocket(
+  { endpoint, credentials, insecureSkipVerify }: DialOptions,
+  onread: ReadInto,
+): net.Socket {
   const { address } = endpoint;
   const target = 'host' in address ? address : { path: address.socketPath };
-  if (!endpoint.secure) return net.connect(target);
+  // Node's tls passes it on to net, though its types do not say so.
+  const reading = { onread };
+  if (!endpoint.secure) return net.connect({ ...target, ...reading });
   return tls.connect({
     ...target,
+    ...reading,
     ...credentials,
     // An IP address must not be sent as a server name (RFC 6066 section 3).
     ...('host' in address && net.isIP(address.host) === 0 ? { servername: address.host } : {}),

@@ -27,9 +27,6 @@ export interface SnapshotOptions {
 const PATH = '/etcdserverpb.Maintenance/Snapshot';
 const EMPTY_MESSAGE = Buffer.alloc(5);
 
-/** As long as the pieces in which Node hands over what it reads from a socket. */
-const PIECE_BYTES = 1 << 16;
-
 /**
  * Streams a snapshot into a sink and compares what came with what was announced.
  * @throws EtcdkeepError any of the codes under "The snapshot stream" and "What a member answers";
@@ -60,7 +57,6 @@ class SnapshotCall {
   #failure: unknown;
   /** Settled when the sink and the rate limit want more; undefined while they do. */
   #pause: Promise<void> | undefined;
-  #closed = false;
 
   constructor(connection: Connection, sink: SnapshotSink, options: SnapshotOptions) {
     const { token } = options;
@@ -83,9 +79,8 @@ class SnapshotCall {
         : setTimeout(() => this.#giveUp(this.#timedOut(timeoutMs)), timeoutMs);
     const onAbort = (): void => this.#giveUp(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
-    this.#stream.on('data', (bytes: Buffer) => this.#receive(bytes));
+    this.#connection.divert(this.#stream, (bytes) => this.#receive(bytes));
     const ending = await watchEnding(this.#stream);
-    this.#closed = true;
     if (ending.status === 0) await this.#drain();
     clearTimeout(this.#idle);
     clearTimeout(deadline);
@@ -93,7 +88,7 @@ class SnapshotCall {
     return ending;
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(bytes: Uint8Array): void {
     if (this.#failure !== undefined) return;
     this.#idle.refresh();
     try {
@@ -106,31 +101,24 @@ class SnapshotCall {
     }
   }
 
-  /** Reads nothing until the promise is settled. */
+  /** Takes nothing until this promise and those before it are settled. */
   #pauseUntil(pause: Promise<void>): void {
-    this.#stream.pause();
-    this.#pause = pause
+    this.#connection.hold();
+    const all = Promise.all([this.#pause, pause])
       .then(() => {
+        if (this.#pause !== all) return;
         this.#pause = undefined;
         this.#idle.refresh();
-        if (!this.#closed) this.#stream.resume();
+        this.#connection.release();
       })
       .catch((reason: unknown) => this.#giveUp(reason));
+    this.#pause = all;
   }
 
-  /**
-   * Takes what had arrived before the connection was closed. A member that was told to stop goes as
-   * soon as the last byte of a snapshot is sent; Node then closes the stream even while it is paused,
-   * with up to a window of bytes that were not read yet in its buffer.
-   */
+  /** Waits for the sink, which may still be busy when the stream has ended well. */
   async #drain(): Promise<void> {
-    for (;;) {
+    while (this.#pause !== undefined && this.#failure === undefined) {
       await Promise.race([this.#pause, this.#gaveUp.promise]);
-      if (this.#failure !== undefined) return;
-      const length = Math.min(this.#stream.readableLength, PIECE_BYTES);
-      const bytes = this.#stream.read(length) as Buffer | null;
-      if (bytes === null) return;
-      this.#receive(bytes);
     }
   }
 
@@ -143,7 +131,7 @@ class SnapshotCall {
   #giveUp(reason: unknown): void {
     this.#failure ??= reason;
     this.#gaveUp.resolve(undefined);
-    this.#stream.resume();
+    this.#connection.abandon();
     this.#stream.close(http2.constants.NGHTTP2_CANCEL);
   }
 
