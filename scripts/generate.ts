@@ -3,6 +3,7 @@
 //   src/etcd/client/gen/      from proto/, by buf and protoc-gen-es
 //   src/base/crc32c.wasm.ts   from src/base/crc32c.wat
 //   docs/errors.md            from src/base/error-codes.ts
+//   docs/checks.md            from src/backup/checks/catalog.ts
 //   docs/record.*             from src/record/schema.ts
 
 import { spawnSync } from 'node:child_process';
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recordPages } from '../src/record/documentation.ts';
+import { checksPage } from './checks-page.ts';
 import { compileCrc32c } from './crc32c.ts';
 import { errorsPage } from './errors-page.ts';
 
@@ -57,6 +59,7 @@ function generateProtos(): void {
 generateProtos();
 write('src/base/crc32c.wasm.ts', await compileCrc32c());
 write('docs/errors.md', errorsPage());
+write('docs/checks.md', checksPage());
 for (const { path, text } of recordPages()) write(path, text);
 if (stale.length > 0) {
   console.error(`not as generated: ${stale.join(', ')}; run: npm run generate`);

@@ -4,6 +4,7 @@ import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
 import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID } from '../record/schema.ts';
 import type { BackupFiles } from '../record/stamp.ts';
 import type { ArchivedResources } from './archive-resources.ts';
+import type { CheckResult, SkippedCheck } from './checks/result.ts';
 import type { Snapshot } from './save.ts';
 
 export interface RecordFacts {
@@ -14,6 +15,8 @@ export interface RecordFacts {
   readonly layout: string;
   readonly snapshot: Snapshot;
   readonly resources: ArchivedResources;
+  readonly checks: readonly CheckResult[];
+  readonly skipped: readonly SkippedCheck[];
   readonly started: Date;
   readonly finished: Date;
 }
@@ -53,8 +56,8 @@ export function buildRecord(facts: RecordFacts): BackupRecord {
       members: [...resources.archive.members],
       encryption: summarizeEncryption(resources.looked.encryption),
     },
-    checks: [],
-    skipped: [],
+    checks: [...facts.checks],
+    skipped: [...facts.skipped],
     started: facts.started.toISOString(),
     finished: facts.finished.toISOString(),
     verdicts: [],

@@ -1,9 +1,15 @@
 // What a use case reports while it works. The CLI draws it; nothing here prints.
 
+import type { CheckResult, SkippedCheck } from './checks/result.ts';
 import type { SourceMember } from './save.ts';
 
 export type BackupEvent =
   | { readonly kind: 'host-found'; readonly name: string; readonly layout: string }
+  | {
+      readonly kind: 'checks-made';
+      readonly checks: readonly CheckResult[];
+      readonly skipped: readonly SkippedCheck[];
+    }
   /** A static pod and the host path of the revision that will be archived. */
   | { readonly kind: 'static-pod-found'; readonly pod: string; readonly path: string }
   | { readonly kind: 'snapshot-started'; readonly member: SourceMember }

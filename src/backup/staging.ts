@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { removeStagingDirectory, stagingOwner, syncDirectory } from '../base/durable-files.ts';
 import { readError, writeError } from '../base/errors.ts';
 import { mayStillRun } from '../base/process-label.ts';
-import { backupFiles, stampOfFile } from '../record/stamp.ts';
+import { filesBeside } from '../record/stamp.ts';
 
 /**
  * Removes what killed runs left in the target: their staging directories, and the files of a stamp
@@ -26,9 +26,9 @@ export async function sweepStaging(target: string): Promise<void> {
 
 /** A file that is still staged names a stamp that was never completed. */
 async function sweepUnrecorded(target: string, staged: string): Promise<void> {
-  const stamp = stampOfFile(staged);
-  if (stamp === undefined) return;
-  const { record, snapshot, resources } = backupFiles(stamp);
+  const files = filesBeside(staged);
+  if (files === undefined) return;
+  const { record, snapshot, resources } = files;
   if ((await namesIn(target)).includes(record)) return;
   for (const name of [snapshot, resources]) await removeFile(join(target, name));
 }

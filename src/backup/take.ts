@@ -14,32 +14,28 @@ import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
 import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
 import { lookAtStaticResources, type StaticResources } from '../controlplane/static-resources.ts';
-import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
+import { EtcdClient } from '../etcd/client/client.ts';
 import { encodeRecord } from '../record/record.ts';
 import type { BackupRecord } from '../record/schema.ts';
 import { type BackupFiles, backupFiles, stampOf, stampOfFile } from '../record/stamp.ts';
 import { archiveResources } from './archive-resources.ts';
 import { buildRecord } from './build-record.ts';
+import { checkThrough, type HostRequest, requireRoot } from './check.ts';
+import { refusalOf } from './checks/preflight.ts';
+import type { CheckResult } from './checks/result.ts';
 import type { Report } from './events.ts';
+import { type BackupNote, noteBackup, sweepNotes } from './running-backups.ts';
 import { receiveSnapshot, type Snapshot, type TransferLimits } from './save.ts';
 import { sweepStaging } from './staging.ts';
 
-export interface TakeRequest {
+export interface TakeRequest extends HostRequest {
   /** Where the backup goes; made if it does not exist. */
   readonly directory: string;
-  /** The host's root directory; undefined to find it. */
-  readonly root: string | undefined;
-  /** This machine's name, for a host that does not tell which of its nodes it is. */
-  readonly hostName: string;
-  /** Effective user id. */
-  readonly uid: number;
+  /** Refuse nothing, and mark the files as possibly dirty, as OpenShift's --force does. */
+  readonly force: boolean;
   /** Program and version, for the record. */
   readonly tool: string;
-  /** How to reach the host's own member; what the user named wins over what the host says. */
-  readonly connectTo: (host: Host, member: LocalEtcd) => Promise<ClientOptions>;
   readonly limits: TransferLimits;
-  readonly now: () => Date;
-  readonly signal: AbortSignal;
   readonly report: Report;
 }
 
@@ -56,9 +52,7 @@ export interface Backup {
  * @throws EtcdkeepError; nothing new is left in the directory, and earlier backups are as they were
  */
 export async function takeBackup(request: TakeRequest): Promise<Backup> {
-  if (request.uid !== 0) {
-    throw new EtcdkeepError('not-root', 'a backup of a control-plane host is taken as root');
-  }
+  requireRoot(request.uid, 'backed up');
   const before = await namesIn(request.directory);
   try {
     return await takeFromHost(request);
@@ -92,28 +86,58 @@ function takeFromHost(request: TakeRequest): Promise<Backup> {
     const host = await findHost(request.root);
     const member = await findLocalEtcd(host, request.hostName);
     request.report({ kind: 'host-found', name: member.name, layout: host.layout });
-    const resources = await lookAtStaticResources(host);
-    const client = await EtcdClient.connect(await request.connectTo(host, member));
+    const firstLook = await lookAtStaticResources(host);
+    const options = await request.connectTo(host, member);
+    const client = await EtcdClient.connect(options);
+    const note = await leaveNote(host, request);
     try {
-      return await takeInto(request, host, member, client, resources);
+      const { directory, policy, now } = request;
+      const resources = firstLook;
+      const facts = { host, local: member, resources, directory, note, now: now() };
+      const checks = await checkThrough(client, options, facts, policy);
+      request.report({ kind: 'checks-made', checks, skipped: policy.skipped });
+      const refusal = refusalOf(checks);
+      if (refusal !== undefined && !request.force) throw refusal;
+      return await takeInto(request, { host, member, client, firstLook, checks });
     } finally {
       client.close();
+      if (!(note instanceof EtcdkeepError)) await note.remove();
     }
   });
 }
 
+/** A host whose /run cannot be written is backed up all the same. */
+async function leaveNote(
+  host: Host,
+  { directory }: TakeRequest,
+): Promise<BackupNote | EtcdkeepError> {
+  try {
+    const note = await noteBackup(host, directory);
+    await sweepNotes(host);
+    return note;
+  } catch (reason) {
+    if (reason instanceof EtcdkeepError) return reason;
+    throw reason;
+  }
+}
+
+interface Source {
+  readonly host: Host;
+  readonly member: LocalEtcd;
+  readonly client: EtcdClient;
+  readonly firstLook: StaticResources;
+  readonly checks: readonly CheckResult[];
+}
+
 async function takeInto(
   request: TakeRequest,
-  host: Host,
-  member: LocalEtcd,
-  client: EtcdClient,
-  firstLook: StaticResources,
+  { host, member, client, firstLook, checks }: Source,
 ): Promise<Backup> {
   const { directory, report, signal } = request;
   await sweepStaging(directory);
   const started = await findFreeSecond(request);
   const stamp = stampOf(started);
-  const files = backupFiles(stamp);
+  const files = backupFiles(stamp, { possiblyDirty: request.force });
   const staging = await makeStagingDirectory(directory);
   try {
     for (const { name, path } of firstLook.pods)
@@ -134,6 +158,8 @@ async function takeInto(
       layout: host.layout,
       snapshot,
       resources,
+      checks,
+      skipped: request.policy.skipped,
       started,
       finished: request.now(),
     });

@@ -98,6 +98,11 @@ const table = {
     'compare the file with the secret encryption-config in openshift-kube-apiserver',
   ),
 
+  'check-failed': refused(
+    'A check before the backup failed, of those that refuse it.',
+    'see docs/checks.md',
+  ),
+
   'record-invalid': failed(
     'The record of a backup is not one, or not of a kind that etcdkeep knows.',
     'the backup itself may be whole; its record cannot be used',

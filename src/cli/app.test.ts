@@ -92,7 +92,7 @@ describe('before anything is dialled', () => {
     const { exitCode, stdout, stderr } = await runApp('backup DIR/new', { uid: 1000 });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^Error: .* is taken as root \(not-root\)\n {2}do {10}run it again with sudo$/m,
+      /^Error: a control-plane host is backed up as root \(not-root\)\n {2}do {10}run it again with sudo$/m,
     );
     expect(await readdir(directory)).toEqual([]);
   });

@@ -3,6 +3,7 @@
 import { buildApplication, buildRouteMap, help, text_en, version } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
+import { check } from './commands/check.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import type { CommandContext } from './context.ts';
 import { renderError } from './error-screen.ts';
@@ -14,7 +15,7 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, snapshot },
+  routes: { backup, check, snapshot },
   docs: { brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it' },
 });
 

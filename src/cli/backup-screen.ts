@@ -4,11 +4,13 @@
 import { join } from 'node:path';
 import type { BackupEvent } from '../backup/events.ts';
 import type { Backup } from '../backup/take.ts';
+import { checkLine, checkSummary } from './check-screen.ts';
 import type { Screen } from './screen.ts';
 import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
 import { VERSION } from './version.ts';
 
-const LAYOUTS: Readonly<Record<string, string>> = { openshift: 'OpenShift layout' };
+/** Layouts in words. */
+export const LAYOUT_WORDS: Readonly<Record<string, string>> = { openshift: 'OpenShift layout' };
 
 export class BackupScreen {
   readonly #screen: Screen;
@@ -21,7 +23,10 @@ export class BackupScreen {
     const screen = this.#screen;
     switch (event.kind) {
       case 'host-found':
-        screen.tell('host', `${event.name} · ${LAYOUTS[event.layout] ?? event.layout}`);
+        screen.tell('host', `${event.name} · ${LAYOUT_WORDS[event.layout] ?? event.layout}`);
+        break;
+      case 'checks-made':
+        this.#drawChecks(event);
         break;
       case 'static-pod-found':
         screen.answer(`found latest ${event.pod}: ${event.path}`);
@@ -41,6 +46,13 @@ export class BackupScreen {
       default:
         drawTransfer(screen, event);
     }
+  }
+
+  /** Those that passed are counted, the others are shown. */
+  #drawChecks({ checks, skipped }: Extract<BackupEvent, { kind: 'checks-made' }>): void {
+    const screen = this.#screen;
+    screen.tell('checks', checkSummary(checks, skipped.length));
+    for (const check of checks) if (check.result !== 'passed') screen.line(checkLine(check));
   }
 
   /** The last lines, when the backup is complete. */

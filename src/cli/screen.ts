@@ -69,6 +69,11 @@ export class Screen {
     this.#print(row('', fact));
   }
 
+  /** A line of its own shape. */
+  line(text: string): void {
+    this.#print(text);
+  }
+
   /** Something that is not as it should be, and does not stop the command. */
   warn(text: string): void {
     this.#print(row('warning', text).replace('warning', this.#colour('yellow', 'warning')));

@@ -12,6 +12,7 @@ describe('parseEtcdEnv', () => {
       cacert: '/etc/kubernetes/static-pod-certs/configmaps/etcd-all-bundles/server-ca-bundle.crt',
       cert: `${certs}/etcd-peer-${NODE_NAME}.crt`,
       key: `${certs}/etcd-peer-${NODE_NAME}.key`,
+      dataDirectory: '/var/lib/etcd',
       nodes: [
         { safeName: 'ip_10_0_1_2_ec2_internal', name: NODE_NAME, urlHost: '10.0.1.2' },
         { safeName: 'master_1', name: 'master-1', urlHost: '[fd00::3]' },

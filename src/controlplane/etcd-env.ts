@@ -8,6 +8,9 @@ import { parseAssignments, ShellSyntaxError } from './shell-assignments.ts';
 
 export const ETCD_ENV = `${STATIC_POD_RESOURCES}/etcd-certs/configmaps/etcd-scripts/etcd.env`;
 
+/** Where OpenShift keeps it, should the file not say so. */
+const DATA_DIRECTORY = '/var/lib/etcd';
+
 /** A host as the file knows it. */
 export interface EtcdEnvNode {
   /** The node name with `-` and `.` as `_`, which is what the file's keys are made of. */
@@ -23,6 +26,7 @@ export interface EtcdEnv {
   readonly cacert: string;
   readonly cert: string;
   readonly key: string;
+  readonly dataDirectory: string;
   /** In the order of the file. */
   readonly nodes: readonly EtcdEnvNode[];
 }
@@ -53,6 +57,7 @@ export function parseEtcdEnv(text: string, path: string): EtcdEnv {
     cacert: certificatePath('ETCDCTL_CACERT'),
     cert: certificatePath('ETCDCTL_CERT'),
     key: certificatePath('ETCDCTL_KEY'),
+    dataDirectory: values.get('ETCD_DATA_DIR') ?? DATA_DIRECTORY,
     nodes: nodesOf(values, path),
   };
 }

@@ -29,6 +29,7 @@ describe('findLocalEtcd', () => {
       cacert: `${ON_HOST}/${BUNDLE}`,
       cert: `${ON_HOST}/${PEER}.crt`,
       key: `${ON_HOST}/${PEER}.key`,
+      dataDirectory: '/var/lib/etcd',
     });
   });
 

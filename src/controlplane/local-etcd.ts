@@ -21,6 +21,8 @@ export interface LocalEtcd {
   readonly cacert: string;
   readonly cert: string;
   readonly key: string;
+  /** As the host knows it. */
+  readonly dataDirectory: string;
 }
 
 const CLIENT_PORT = 2379;
@@ -51,6 +53,7 @@ export async function findLocalEtcd(host: Host, hostName: string): Promise<Local
     cacert: await findCertificate(host, env.cacert, 'the CA bundle'),
     cert: await findCertificate(host, env.cert, 'the client certificate'),
     key: await findCertificate(host, env.key, 'the client key'),
+    dataDirectory: env.dataDirectory,
   };
 }
 

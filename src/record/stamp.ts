@@ -19,12 +19,26 @@ export function stampOf(moment: Date): string {
  * The names for one stamp. cluster-restore.sh takes the last of `snapshot*.db` and of
  * `static_kuberesources*.tar.gz`, each for itself: no other file may have a name like those.
  */
-export function backupFiles(stamp: string): BackupFiles {
+export function backupFiles(
+  stamp: string,
+  { possiblyDirty = false }: { readonly possiblyDirty?: boolean } = {},
+): BackupFiles {
+  const label = `${stamp}${possiblyDirty ? POSSIBLY_DIRTY : ''}`;
   return {
-    snapshot: `snapshot_${stamp}.db`,
-    resources: `static_kuberesources_${stamp}.tar.gz`,
-    record: `backup_${stamp}.json`,
+    snapshot: `snapshot_${label}.db`,
+    resources: `static_kuberesources_${label}.tar.gz`,
+    record: `backup_${label}.json`,
   };
+}
+
+/** What OpenShift's script puts behind the stamp when it was told not to check (cluster-backup.sh, --force). */
+const POSSIBLY_DIRTY = '__POSSIBLY_DIRTY__';
+
+/** The names of all files of the backup that a file belongs to, or undefined if it belongs to none. */
+export function filesBeside(name: string): BackupFiles | undefined {
+  const stamp = stampOfFile(name);
+  if (stamp === undefined) return undefined;
+  return backupFiles(stamp, { possiblyDirty: name.includes(POSSIBLY_DIRTY) });
 }
 
 const STAMPED = /^(?:snapshot|static_kuberesources|backup)_(\d{4}-\d\d-\d\d_\d{6})(?=[_.])/;

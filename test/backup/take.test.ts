@@ -29,6 +29,8 @@ describeWithEtcd(VERSION, 'a backup', () => {
       hostName: 'localhost',
       uid: 0,
       tool: 'test',
+      force: false,
+      policy: { skipped: [], strict: false },
       connectTo: () => Promise.resolve(client),
       limits: { idleTimeoutMs: 10_000, timeoutMs: undefined, rateLimit: undefined },
       now: () => MOMENT,
@@ -45,7 +47,7 @@ describeWithEtcd(VERSION, 'a backup', () => {
     };
     await take(directoryForTest(), { report });
     expect(kinds).toEqual([
-      ...['host-found', 'static-pod-found', 'snapshot-started', 'snapshot-progress'],
+      ...['host-found', 'checks-made', 'static-pod-found', 'snapshot-started', 'snapshot-progress'],
       ...['snapshot-received', 'archive-started'],
     ]);
   });

@@ -37,7 +37,8 @@ describeWithEtcd(VERSION, 'the target', () => {
       ])('%s', async (_, limits) => {
         const { path } = await volumeForTest(limits);
         await put(path);
-        const run = () => runCli(line(path, host(), reach()));
+        const skipped = command === 'backup' ? ['--skip-check=space'] : [];
+        const run = () => runCli(line(path, host(), [...reach(), ...skipped]));
         const failure = expectFailure(await untouched(path, run), 'disk-full');
         expect(failure.message).toMatch(/no space is left on the file system$/);
         expect(failure.aftermath).toMatch(
@@ -55,12 +56,22 @@ describeWithEtcd(VERSION, 'the target', () => {
       });
     });
 
+    it('backup: too small, which is seen before anything is written', async () => {
+      const { path } = await volumeForTest('size=2m');
+      await put(path);
+      const outcome = await untouched(path, () => runCli(COMMANDS[0]!.line(path, host())));
+      const failure = expectFailure(outcome, 'check-failed', 3);
+      expect(failure.message).toMatch(/^check "space" failed: needs \S+ MB in \S+, \S+ MB free$/);
+      expect(failure.rows.get('do')).toContain('--skip-check space');
+    });
+
     it('backup: on which the archive does not fit beside the snapshot', async () => {
       const snapshotBytes = Number((await etcd().gateway.status())['dbSize']) + 32;
       const pages = Math.ceil(snapshotBytes / PAGE_BYTES) + 3;
       const { path } = await volumeForTest(`size=${pages * PAGE_BYTES}`);
       await put(path);
-      const outcome = await untouched(path, () => runCli(COMMANDS[0]!.line(path, host())));
+      const line = COMMANDS[0]!.line(path, host(), ['--skip-check=space']);
+      const outcome = await untouched(path, () => runCli(line));
       const failure = expectFailure(outcome, 'disk-full');
       expect(failure.message).toMatch(/^cannot write static_kuberesources_/);
     });

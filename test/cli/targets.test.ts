@@ -10,7 +10,14 @@ import { freeLoopbackAddress } from '../servers/addresses.ts';
 import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
 import { expectFailure } from './failure.ts';
 import { runCli, startCli } from './run.ts';
-import { fill, flagsFor, hostForSuite, isReceiving, usedDirectory } from './scene.ts';
+import {
+  directoryForTest,
+  fill,
+  flagsFor,
+  hostForSuite,
+  isReceiving,
+  usedDirectory,
+} from './scene.ts';
 import { listingOf, untouched } from './untouched.ts';
 
 const VERSION = '3.6.16';
@@ -21,7 +28,8 @@ describeWithEtcd(VERSION, 'where to save', () => {
 
   const save = (file: string, ...flags: string[]) =>
     runCli(['snapshot', 'save', file, ...flagsFor(etcd().member), ...flags]);
-  const backUp = (directory: string) => runCli(['backup', '--root', host().root, directory]);
+  const backUp = (directory: string, flags: readonly string[] = []) =>
+    runCli(['backup', '--root', host().root, ...flags, directory]);
 
   describe('snapshot save', () => {
     it('saves the exact bytes of etcd under the name, and nothing beside it', async () => {
@@ -155,10 +163,22 @@ describeWithEtcd(VERSION, 'where to save', () => {
       expectFailure(outcome, 'target-unwritable');
     });
 
-    it('two at once are two backups, or one of them is told to run again', async () => {
+    it('two at once: just one of them gives way', async () => {
+      const directories = [directoryForTest(), directoryForTest(), directoryForTest()];
+      const outcomes = await Promise.all(directories.map((directory) => backUp(directory)));
+      const refused = outcomes.filter(({ code }) => code !== 0);
+      for (const outcome of refused) {
+        const failure = expectFailure(outcome, 'check-failed', 3);
+        expect(failure.message).toMatch(/^check "single-flight" failed: a backup to /);
+      }
+      expect(refused.length).toBeLessThan(outcomes.length);
+    });
+
+    it('two at once that do not look at each other are two, or one is told to run again', async () => {
       const directory = await usedDirectory();
       const before = await listingOf(directory);
-      const outcomes = await Promise.all([backUp(directory), backUp(directory)]);
+      const blind = ['--skip-check=single-flight'];
+      const outcomes = await Promise.all([backUp(directory, blind), backUp(directory, blind)]);
       const done = outcomes.filter(({ code }) => code === 0);
       for (const outcome of outcomes.filter((one) => !done.includes(one))) {
         const failure = expectFailure(outcome, 'target-exists', 3);

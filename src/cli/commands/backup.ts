@@ -1,8 +1,6 @@
 // etcdkeep backup DIR: the documented procedure on a control-plane host, in one command.
 
-import { hostname } from 'node:os';
 import { buildCommand } from '@stricli/core';
-import { LOCAL_CREDENTIAL_WORDS } from '../../controlplane/local-etcd.ts';
 import { BackupScreen } from '../backup-screen.ts';
 import {
   OUTPUT_FLAGS,
@@ -12,40 +10,28 @@ import {
   transferLimits,
 } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
-import { clientOptions } from '../etcd-client-options.ts';
-import { ETCD_FLAGS, type EtcdFlags, withoutEndpoints } from '../etcd-flags.ts';
+import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
+import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
 import { withScreen } from '../screen.ts';
 import { TOOL } from '../version.ts';
 
-interface Flags extends EtcdFlags, TransferFlags, OutputFlags {
-  readonly root?: string;
+interface Flags extends HostFlags, TransferFlags, OutputFlags {
+  readonly force: boolean;
 }
 
 async function run(this: CommandContext, flags: Flags, directory: string): Promise<void> {
   await withScreen(this, flags, async (screen) => {
     const drawn = new BackupScreen(screen);
-    const etcd = withoutEndpoints(flags, this.process.env);
+    const request = hostRequest(flags, this);
+    const { commandTimeout } = withoutEndpoints(flags, this.process.env);
     // Loaded here, so that no other command, and not --help, waits for it.
     const { takeBackup } = await import('../../backup/take.ts');
     const backup = await takeBackup({
+      ...request,
       directory,
-      root: flags.root,
-      hostName: hostname(),
-      uid: this.uid,
+      force: flags.force,
       tool: TOOL,
-      connectTo: (host, member) =>
-        clientOptions(etcd, this, {
-          endpoints: member.endpoint,
-          files: {
-            cacert: host.realPath(member.cacert),
-            cert: host.realPath(member.cert),
-            key: host.realPath(member.key),
-          },
-          words: LOCAL_CREDENTIAL_WORDS,
-        }),
-      limits: transferLimits(flags, etcd.commandTimeout),
-      now: this.now,
-      signal: this.signal,
+      limits: transferLimits(flags, commandTimeout),
       report: (event) => drawn.draw(event),
     });
     drawn.finish(backup);
@@ -57,13 +43,13 @@ export const backup = buildCommand({
   func: run,
   parameters: {
     flags: {
-      root: {
-        kind: 'parsed',
-        parse: String,
-        optional: true,
-        placeholder: 'dir',
-        brief: "the host's root directory, if it is not / (in a debug pod, /host is found)",
+      force: {
+        kind: 'boolean',
+        default: false,
+        withNegated: false,
+        brief: 'refuse nothing, and mark the files __POSSIBLY_DIRTY__, as OpenShift does',
       },
+      ...HOST_FLAGS,
       ...TRANSFER_FLAGS,
       ...OUTPUT_FLAGS,
       ...ETCD_FLAGS,

@@ -1,0 +1,92 @@
+// The preflight alone: what a backup of this host would be told, with nothing taken.
+
+import { EtcdkeepError } from '../base/errors.ts';
+import { findHost, type Host } from '../controlplane/host.ts';
+import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
+import { lookAtStaticResources } from '../controlplane/static-resources.ts';
+import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
+import { viewCluster } from './checks/cluster-view.ts';
+import { type CheckPolicy, type PreflightFacts, runChecks } from './checks/preflight.ts';
+import type { CheckResult } from './checks/result.ts';
+
+/** What is wrong with the command line is no result of a check. */
+const USAGE_EXIT_CODE = 2;
+
+export interface HostRequest {
+  /** The host's root directory; undefined to find it. */
+  readonly root: string | undefined;
+  /** This machine's name, for a host that does not tell which of its nodes it is. */
+  readonly hostName: string;
+  /** Effective user id. */
+  readonly uid: number;
+  /** How to reach the host's own member; what the user named wins over what the host says. */
+  readonly connectTo: (host: Host, member: LocalEtcd) => Promise<ClientOptions>;
+  readonly policy: CheckPolicy;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+}
+
+export interface CheckRequest extends HostRequest {
+  /** Where a backup would go; undefined to ask nothing about it. */
+  readonly directory: string | undefined;
+}
+
+export interface CheckedHost {
+  readonly name: string;
+  readonly layout: string;
+  readonly results: readonly CheckResult[];
+}
+
+/**
+ * Makes the checks. A member that cannot be reached is a result.
+ * @throws EtcdkeepError where there is no host to check
+ */
+export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
+  requireRoot(request.uid, 'checked');
+  const { directory, policy, now } = request;
+  const host = await findHost(request.root);
+  const local = await findLocalEtcd(host, request.hostName);
+  const resources = await lookAtStaticResources(host);
+  const facts = { host, local, resources, directory, now: now() };
+  const results = await checkWith(request, facts).catch((reason: unknown) => {
+    request.signal.throwIfAborted();
+    if (!(reason instanceof EtcdkeepError) || reason.exitCode === USAGE_EXIT_CODE) throw reason;
+    return runChecks({ ...facts, cluster: reason }, policy);
+  });
+  return { name: local.name, layout: host.layout, results };
+}
+
+async function checkWith(
+  { connectTo, policy }: CheckRequest,
+  facts: Omit<PreflightFacts, 'cluster'>,
+): Promise<readonly CheckResult[]> {
+  const options = await connectTo(facts.host, facts.local);
+  const client = await EtcdClient.connect(options);
+  try {
+    return await checkThrough(client, options, facts, policy);
+  } finally {
+    client.close();
+  }
+}
+
+/** @throws EtcdkeepError `not-root` */
+export function requireRoot(uid: number, what: 'checked' | 'backed up'): void {
+  if (uid === 0) return;
+  throw new EtcdkeepError('not-root', `a control-plane host is ${what} as root`);
+}
+
+/**
+ * Makes the checks with a member that has been reached.
+ * @throws EtcdkeepError if it does not answer
+ */
+export async function checkThrough(
+  client: EtcdClient,
+  options: ClientOptions,
+  facts: Omit<PreflightFacts, 'cluster'>,
+  policy: CheckPolicy,
+): Promise<readonly CheckResult[]> {
+  await using cluster = await viewCluster(client, options);
+  const results = await runChecks({ ...facts, cluster }, policy);
+  options.signal.throwIfAborted();
+  return results;
+}

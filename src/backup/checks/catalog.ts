@@ -1,0 +1,87 @@
+// The closed set of checks that are made before a backup. docs/checks.md is generated from this
+// table. A backup is most needed when something is wrong: few of them refuse it.
+
+/** What a check means, whoever asks it. */
+export interface CheckMeaning {
+  /** What a failure does: refuse the backup, or warn. What is unknown only ever warns. */
+  readonly severity: 'refuse' | 'warn';
+  /** One plain sentence: what is looked at, and when it fails. */
+  readonly asks: string;
+  /** What to do about a failure. */
+  readonly advice: string;
+}
+
+const refuse = (asks: string, advice: string): CheckMeaning => ({
+  severity: 'refuse',
+  asks,
+  advice,
+});
+const warn = (asks: string, advice: string): CheckMeaning => ({ severity: 'warn', asks, advice });
+
+/** In the order in which they are shown. */
+const table = {
+  'client-certificate': refuse(
+    'The certificate that this host reaches its etcd with can be read, belongs to its key, and is valid now.',
+    'renew it, or name another pair with --cert and --key',
+  ),
+  'member-serves': refuse(
+    "This host's member accepts the connection and answers a request for its status.",
+    'see that etcd runs on this host, or take the backup on another one',
+  ),
+  quorum: warn(
+    'The member serves a read that the whole cluster has to agree to. A snapshot needs no quorum, and may then lack the newest writes.',
+    'look at the other members; take the backup all the same',
+  ),
+  'other-members': warn(
+    'Every other member of the cluster answers.',
+    'see what is wrong with the one that does not; the backup does not need it',
+  ),
+  learner: warn(
+    'The member is a voting one. A learner may be far behind.',
+    'take the backup on the host of a voting member',
+  ),
+  lag: warn(
+    'The member has applied what the leader has: at most 1,000 raft entries are missing.',
+    'take the backup on a host whose member keeps up',
+  ),
+  alarms: warn(
+    'No member has raised NOSPACE or CORRUPT.',
+    'NOSPACE: compact and defragment etcd, then disarm it; CORRUPT: take the backup from another member',
+  ),
+  'hashes-agree': warn(
+    "Every member has the same HashKV at one revision. Compared only where hash revision, compact revision and etcd's minor version are equal.",
+    'the data of one member differs: find out which one is right before you restore from any',
+  ),
+  certificates: warn(
+    "No certificate that the archive will hold, and none of etcd's on this host, is expired or ends within 14 days.",
+    'OpenShift renews its certificates by itself while the API serves; see what keeps it from that',
+  ),
+  'cluster-age': warn(
+    "The cluster is older than 24 hours, by its etcd authority's oldest certificate. Until the first rotation the certificates in a backup are about to expire.",
+    'take another backup when the cluster is a day old',
+  ),
+  rollout: warn(
+    'No revision of a static pod newer than the one in its manifest is being installed. With --strict this refuses.',
+    'wait until the rollout is over, then take the backup',
+  ),
+  'target-outside-data': refuse(
+    "The target is not inside etcd's data directory, which a restore replaces.",
+    'name a directory outside of it',
+  ),
+  space: refuse(
+    "The target's file system has room for the database, the archive and 16 MB more.",
+    'free some space or name another directory',
+  ),
+  'single-flight': refuse(
+    'No other backup of this cluster is running on this host.',
+    'wait for it: one backup of one host is the backup of the cluster',
+  ),
+} as const satisfies Record<string, CheckMeaning>;
+
+/** The stable name of a check, as --skip-check takes it. Names are never changed or used again. */
+export type CheckName = keyof typeof table;
+
+/** The meaning of every check. */
+export const CHECKS: Readonly<Record<CheckName, CheckMeaning>> = table;
+
+export const CHECK_NAMES = Object.keys(table) as CheckName[];

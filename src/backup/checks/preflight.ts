@@ -1,0 +1,154 @@
+// All checks, in the order of the catalog: asked, collected, and judged.
+
+import { EtcdkeepError } from '../../base/errors.ts';
+import { formatMoment, formatSpan } from '../../base/units.ts';
+import type { Host } from '../../controlplane/host.ts';
+import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
+import type { StaticResources } from '../../controlplane/static-resources.ts';
+import { type BackupNote, runningBackups } from '../running-backups.ts';
+import { CHECK_NAMES, CHECKS, type CheckName } from './catalog.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
+import {
+  checkAlarms,
+  checkHashes,
+  checkLag,
+  checkLearner,
+  checkOtherMembers,
+  checkQuorum,
+} from './member-checks.ts';
+import {
+  ask,
+  type Check,
+  type CheckResult,
+  failed,
+  type Outcome,
+  passed,
+  type SkippedCheck,
+  unknown,
+} from './result.ts';
+import { checkSpace, checkTargetOutsideData } from './target-checks.ts';
+
+/** How the checks are to be taken. */
+export interface CheckPolicy {
+  /** Checks that are left out, with the reason. */
+  readonly skipped: readonly SkippedCheck[];
+  /** A rollout refuses, as in OpenShift's script. */
+  readonly strict: boolean;
+}
+
+export interface PreflightFacts {
+  readonly host: Host;
+  readonly local: LocalEtcd;
+  readonly resources: StaticResources;
+  /** Why it could not be reached, if so. */
+  readonly cluster: ClusterView | EtcdkeepError;
+  /** Where the backup is to go; without it nothing about the target is asked. */
+  readonly directory: string | undefined;
+  /** What this run has said of itself, or why it could not; undefined if it takes no backup. */
+  readonly note?: BackupNote | EtcdkeepError;
+  readonly now: Date;
+}
+
+/**
+ * Asks every check that is not left out.
+ * @throws whatever is no EtcdkeepError: those are results
+ */
+export async function runChecks(
+  facts: PreflightFacts,
+  { skipped, strict }: CheckPolicy,
+): Promise<readonly CheckResult[]> {
+  const checks = checksOf(facts);
+  const results: CheckResult[] = [];
+  for (const name of CHECK_NAMES) {
+    const check = checks[name];
+    if (check === undefined || skipped.some((one) => one.name === name)) continue;
+    results.push(await ask(name, check, strict));
+  }
+  return results;
+}
+
+/** The error of the first check that refuses, or undefined. */
+export function refusalOf(results: readonly CheckResult[]): EtcdkeepError | undefined {
+  const refusing = results.filter(isRefusing);
+  const [first, ...others] = refusing;
+  if (first === undefined) return undefined;
+  const { name, evidence } = first;
+  return new EtcdkeepError('check-failed', `check "${name}" failed: ${evidence}`, {
+    facts: others.map((other) => [other.name, other.evidence] as const),
+    advice: `${CHECKS[name].advice}; --skip-check ${name} goes on without it`,
+  });
+}
+
+export function isRefusing({ severity, result }: CheckResult): boolean {
+  return severity === 'refuse' && result === 'failed';
+}
+
+function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Check>>> {
+  const { host, local, resources, cluster, directory, now } = facts;
+  return {
+    ...clusterChecks(cluster),
+    certificates: () => checkCertificates(host, local, resources, now),
+    'cluster-age': () => checkClusterAge(host, local, now),
+    rollout: () => checkRollout(host, resources.pods),
+    ...(directory === undefined ? {} : targetChecks(facts, directory)),
+    'single-flight': () => checkSingleFlight(facts),
+  };
+}
+
+function targetChecks(
+  { host, local, resources, cluster }: PreflightFacts,
+  directory: string,
+): Partial<Record<CheckName, Check>> {
+  return {
+    'target-outside-data': () => checkTargetOutsideData(host, local, directory),
+    space: () =>
+      cluster instanceof EtcdkeepError
+        ? unknown('the size of the database is not known')
+        : checkSpace(directory, cluster.own.status.dbSize, resources),
+  };
+}
+
+function clusterChecks(cluster: ClusterView | EtcdkeepError): Partial<Record<CheckName, Check>> {
+  const asked = (check: (view: ClusterView) => Outcome | Promise<Outcome>): Check => {
+    return () =>
+      cluster instanceof EtcdkeepError ? unknown('the member does not serve') : check(cluster);
+  };
+  return {
+    'client-certificate': () => checkClientCertificate(cluster),
+    'member-serves': () =>
+      cluster instanceof EtcdkeepError
+        ? failed(cluster.message)
+        : passed(`${cluster.own.client.endpoint} serves, etcd ${cluster.own.status.version}`),
+    quorum: asked(checkQuorum),
+    'other-members': asked(checkOtherMembers),
+    learner: asked(checkLearner),
+    lag: asked(checkLag),
+    alarms: asked(checkAlarms),
+    'hashes-agree': asked(checkHashes),
+  };
+}
+
+/** The client has judged it before it dialled. */
+function checkClientCertificate(cluster: ClusterView | EtcdkeepError): Outcome {
+  if (!(cluster instanceof EtcdkeepError)) {
+    const { endpoint } = cluster.own.client;
+    const isUsed = endpoint.startsWith('https:');
+    return passed(`${endpoint} was reached ${isUsed ? 'with it' : 'without one'}`);
+  }
+  return cluster.code.startsWith('certificate-')
+    ? failed(cluster.message)
+    : unknown('the member does not serve');
+}
+
+async function checkSingleFlight({ host, note, now }: PreflightFacts): Promise<Outcome> {
+  const isNoted = note !== undefined && !(note instanceof EtcdkeepError);
+  const [other] = await runningBackups(host, isNoted ? note.order : undefined);
+  if (other === undefined) {
+    if (note instanceof EtcdkeepError) return unknown(note.message);
+    return passed('no other backup is running on this host');
+  }
+  const since = formatMoment(other.since);
+  const span = formatSpan(now.getTime() - other.since.getTime());
+  return failed(`a backup ${other.what}, has run for ${span}, since ${since}`);
+}

@@ -1,0 +1,47 @@
+// Flags of the commands that work on a control-plane host, and the request they come to.
+
+import { hostname } from 'node:os';
+import type { HostRequest } from '../backup/check.ts';
+import { LOCAL_CREDENTIAL_WORDS } from '../controlplane/local-etcd.ts';
+import { CHECK_FLAGS, type CheckFlags, checkPolicy } from './check-flags.ts';
+import type { CommandContext } from './context.ts';
+import { clientOptions } from './etcd-client-options.ts';
+import { type EtcdFlags, withoutEndpoints } from './etcd-flags.ts';
+
+export interface HostFlags extends EtcdFlags, CheckFlags {
+  readonly root?: string;
+}
+
+export const HOST_FLAGS = {
+  root: {
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    placeholder: 'dir',
+    brief: "the host's root directory, if it is not / (in a debug pod, /host is found)",
+  },
+  ...CHECK_FLAGS,
+} as const;
+
+/** @throws EtcdkeepError `usage` */
+export function hostRequest(flags: HostFlags, context: CommandContext): HostRequest {
+  const etcd = withoutEndpoints(flags, context.process.env);
+  return {
+    root: flags.root,
+    hostName: hostname(),
+    uid: context.uid,
+    connectTo: (host, member) =>
+      clientOptions(etcd, context, {
+        endpoints: member.endpoint,
+        files: {
+          cacert: host.realPath(member.cacert),
+          cert: host.realPath(member.cert),
+          key: host.realPath(member.key),
+        },
+        words: LOCAL_CREDENTIAL_WORDS,
+      }),
+    policy: checkPolicy(flags),
+    now: context.now,
+    signal: context.signal,
+  };
+}
