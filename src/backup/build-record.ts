@@ -1,15 +1,18 @@
 // The record of a backup that has just been taken.
 
+import { resolve } from 'node:path';
 import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
 import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID } from '../record/schema.ts';
 import type { BackupFiles } from '../record/stamp.ts';
 import type { ArchivedResources } from './archive-resources.ts';
 import type { CheckResult, SkippedCheck } from './checks/result.ts';
 import type { Snapshot } from './save.ts';
+import type { Target } from './target.ts';
 
 export interface RecordFacts {
   readonly stamp: string;
   readonly files: BackupFiles;
+  readonly target: Target;
   readonly tool: string;
   readonly hostName: string;
   readonly layout: string;
@@ -22,7 +25,7 @@ export interface RecordFacts {
 }
 
 export function buildRecord(facts: RecordFacts): BackupRecord {
-  const { files, snapshot, resources } = facts;
+  const { files, target, snapshot, resources } = facts;
   const { member, status } = snapshot;
   return {
     schema: RECORD_SCHEMA_ID,
@@ -50,6 +53,7 @@ export function buildRecord(facts: RecordFacts): BackupRecord {
     },
     resources: {
       file: files.resources,
+      ...(target.resources === target.directory ? {} : { directory: resolve(target.resources) }),
       bytes: resources.archive.bytes,
       sha256: resources.archive.sha256,
       pods: resources.looked.pods.map(({ name, revision, path }) => ({ name, revision, path })),

@@ -8,6 +8,7 @@ import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import { viewCluster } from './checks/cluster-view.ts';
 import { type CheckPolicy, type PreflightFacts, runChecks } from './checks/preflight.ts';
 import type { CheckResult } from './checks/result.ts';
+import { targetOf } from './target.ts';
 
 /** What is wrong with the command line is no result of a check. */
 const USAGE_EXIT_CODE = 2;
@@ -29,6 +30,8 @@ export interface HostRequest {
 export interface CheckRequest extends HostRequest {
   /** Where a backup would go; undefined to ask nothing about it. */
   readonly directory: string | undefined;
+  /** Where its archive would go, if not to the same place. */
+  readonly resourcesDirectory: string | undefined;
 }
 
 export interface CheckedHost {
@@ -43,11 +46,12 @@ export interface CheckedHost {
  */
 export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
   requireRoot(request.uid, 'checked');
-  const { directory, policy, now } = request;
+  const { directory, resourcesDirectory, policy, now } = request;
+  const target = directory === undefined ? undefined : targetOf(directory, resourcesDirectory);
   const host = await findHost(request.root);
   const local = await findLocalEtcd(host, request.hostName);
   const resources = await lookAtStaticResources(host);
-  const facts = { host, local, resources, directory, now: now() };
+  const facts = { host, local, resources, target, now: now() };
   const results = await checkWith(request, facts).catch((reason: unknown) => {
     request.signal.throwIfAborted();
     if (!(reason instanceof EtcdkeepError) || reason.exitCode === USAGE_EXIT_CODE) throw reason;

@@ -3,7 +3,7 @@
 // the moment it was left, so that of two runs that begin at once just one gives way.
 
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readError, systemCodeOf, writeError } from '../base/errors.ts';
 import { mayStillRun, processLabel } from '../base/process-label.ts';
 import type { Host } from '../controlplane/host.ts';
@@ -36,7 +36,7 @@ export async function noteBackup(host: Host, directory: string): Promise<BackupN
   const path = join(host.realPath(NOTES), `backup-${processLabel()}~${order}`);
   try {
     await mkdir(host.realPath(NOTES), { recursive: true, mode: 0o700 });
-    await writeFile(path, `to ${directory}, process ${process.pid}`, { mode: 0o600 });
+    await writeFile(path, `to ${resolve(directory)}, process ${process.pid}`, { mode: 0o600 });
   } catch (reason) {
     throw writeError(reason, 'note that a backup runs', path);
   }

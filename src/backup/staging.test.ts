@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { processLabel } from '../base/process-label.ts';
 import { temporaryDirectory } from '../controlplane/host.fixture.ts';
 import { sweepStaging } from './staging.ts';
+import { targetOf } from './target.ts';
 
 const STAMP = '2026-11-23_145301';
 const OTHER = '2026-11-23_145302';
@@ -28,7 +29,7 @@ const stage = async (staging: string, ...names: string[]): Promise<void> => {
   await put(...names.map((name) => join(staging, name)));
 };
 const swept = async (): Promise<string[]> => {
-  await sweepStaging(target);
+  await sweepStaging(targetOf(target, undefined));
   return (await readdir(target)).sort();
 };
 
@@ -102,13 +103,15 @@ describe('what is left alone', () => {
 });
 
 it('a directory that is not there', () =>
-  expect(sweepStaging(join(target, 'none'))).rejects.toMatchObject({ code: 'file-failed' }));
+  expect(sweepStaging(targetOf(join(target, 'none'), undefined))).rejects.toMatchObject({
+    code: 'file-failed',
+  }));
 
 it('a name that cannot be removed is told of, as an error of ours', async () => {
   // A directory where the killed run had a file.
   await mkdir(join(target, RESOURCES));
   await stage(DEAD, RECORD);
-  await expect(sweepStaging(target)).rejects.toMatchObject({
+  await expect(sweepStaging(targetOf(target, undefined))).rejects.toMatchObject({
     name: 'EtcdkeepError',
     message: expect.stringContaining('cannot remove what a killed run left') as string,
   });

@@ -6,31 +6,35 @@ import { removeStagingDirectory, stagingOwner, syncDirectory } from '../base/dur
 import { readError, writeError } from '../base/errors.ts';
 import { mayStillRun } from '../base/process-label.ts';
 import { filesBeside } from '../record/stamp.ts';
+import { directoriesOf, type Target } from './target.ts';
 
 /**
  * Removes what killed runs left in the target: their staging directories, and the files of a stamp
- * that were published without the record that would have made them a backup.
+ * that were published without the record that would have made them a backup. An archive that was
+ * published to another place is found only if that is this run's place, too.
  * @throws EtcdkeepError `target-unwritable`, `file-failed`
  */
-export async function sweepStaging(target: string): Promise<void> {
-  for (const name of await namesIn(target)) {
-    const owner = stagingOwner(name);
-    if (owner === undefined || mayStillRun(owner) !== false) continue;
-    const staging = join(target, name);
-    for (const staged of await namesIn(staging)) await sweepUnrecorded(target, staged);
-    await syncDirectory(target);
-    // The last trace of the run goes last: a sweep that is killed itself is done again.
-    await removeStagingDirectory(staging);
+export async function sweepStaging(target: Target): Promise<void> {
+  for (const directory of directoriesOf(target)) {
+    for (const name of await namesIn(directory)) {
+      const owner = stagingOwner(name);
+      if (owner === undefined || mayStillRun(owner) !== false) continue;
+      const staging = join(directory, name);
+      for (const staged of await namesIn(staging)) await sweepUnrecorded(target, staged);
+      for (const one of directoriesOf(target)) await syncDirectory(one);
+      // The last trace of the run goes last: a sweep that is killed itself is done again.
+      await removeStagingDirectory(staging);
+    }
   }
 }
 
 /** A file that is still staged names a stamp that was never completed. */
-async function sweepUnrecorded(target: string, staged: string): Promise<void> {
+async function sweepUnrecorded(target: Target, staged: string): Promise<void> {
   const files = filesBeside(staged);
   if (files === undefined) return;
-  const { record, snapshot, resources } = files;
-  if ((await namesIn(target)).includes(record)) return;
-  for (const name of [snapshot, resources]) await removeFile(join(target, name));
+  if ((await namesIn(target.directory)).includes(files.record)) return;
+  await removeFile(join(target.directory, files.snapshot));
+  await removeFile(join(target.resources, files.resources));
 }
 
 async function removeFile(path: string): Promise<void> {

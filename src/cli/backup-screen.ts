@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { BackupEvent } from '../backup/events.ts';
 import type { Backup } from '../backup/take.ts';
+import { directoriesOf } from '../backup/target.ts';
 import { checkLine, checkSummary } from './check-screen.ts';
 import type { Screen } from './screen.ts';
 import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
@@ -56,13 +57,15 @@ export class BackupScreen {
   }
 
   /** The last lines, when the backup is complete. */
-  finish({ directory, files, snapshot, record }: Backup): void {
+  finish({ target, files, snapshot, record }: Backup): void {
     const screen = this.#screen;
+    const { directory } = target;
+    const places = directoriesOf(target).join(' and ');
     const { storageVersion } = snapshot.status;
     screen.answer(`Snapshot saved at ${join(directory, files.snapshot)}`);
     if (storageVersion !== undefined) screen.answer(`Server version ${storageVersion}`);
     screen.answer(statusLine(snapshot));
-    screen.answer(`snapshot db and kube resources are successfully saved to ${directory}`);
+    screen.answer(`snapshot db and kube resources are successfully saved to ${places}`);
     screen.blank();
     tellProof(screen, snapshot);
     tellKeys(screen, record.resources);
@@ -70,13 +73,19 @@ export class BackupScreen {
 }
 
 /** The archive holds the encryption keys, and the cluster's private keys even without any. */
-function tellKeys(screen: Screen, { file, encryption }: Backup['record']['resources']): void {
+function tellKeys(screen: Screen, resources: Backup['record']['resources']): void {
+  const { file, directory, encryption } = resources;
+  const path = directory === undefined ? file : join(directory, file);
   if (!encryption.on) {
-    screen.tell('keys', `${file} holds the cluster's private keys: keep it as safe as they are`);
+    screen.tell('keys', `${path} holds the cluster's private keys: keep it as safe as they are`);
     return;
   }
   const names = encryption.keyNames.map((name) => `"${name}"`).join(', ');
   const noun = encryption.keyNames.length === 1 ? 'key' : 'keys';
-  screen.tell('encryption', `on (${encryption.providers.join(', ')}, ${noun} ${names}): ${file}`);
-  screen.tellMore('holds what opens the snapshot and lies beside it. Keep the two apart.');
+  screen.tell('encryption', `on (${encryption.providers.join(', ')}, ${noun} ${names}): ${path}`);
+  screen.tellMore(
+    directory === undefined
+      ? 'holds what opens the snapshot and lies beside it. Keep them apart: --static-resources-dir DIR'
+      : 'holds what opens the snapshot, and lies apart from it. A restore needs both.',
+  );
 }

@@ -33,7 +33,7 @@ export function renderError(error: unknown): string {
 }
 
 /** An error as `--output json` gives it, on stdout like every answer. */
-export function errorDocument(error: unknown): unknown {
+export function errorDocument(error: unknown): { readonly error: unknown } {
   if (!(error instanceof EtcdkeepError)) {
     return { error: { code: 'internal', message: messageOf(error) } };
   }

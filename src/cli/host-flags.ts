@@ -10,6 +10,7 @@ import { type EtcdFlags, withoutEndpoints } from './etcd-flags.ts';
 
 export interface HostFlags extends EtcdFlags, CheckFlags {
   readonly root?: string;
+  readonly staticResourcesDir?: string;
 }
 
 export const HOST_FLAGS = {
@@ -20,14 +21,25 @@ export const HOST_FLAGS = {
     placeholder: 'dir',
     brief: "the host's root directory, if it is not / (in a debug pod, /host is found)",
   },
+  staticResourcesDir: {
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    placeholder: 'dir',
+    brief: 'where the archive goes, which holds the encryption keys, if not into DIR',
+  },
   ...CHECK_FLAGS,
 } as const;
 
 /** @throws EtcdkeepError `usage` */
-export function hostRequest(flags: HostFlags, context: CommandContext): HostRequest {
+export function hostRequest(
+  flags: HostFlags,
+  context: CommandContext,
+): HostRequest & { readonly resourcesDirectory: string | undefined } {
   const etcd = withoutEndpoints(flags, context.process.env);
   return {
     root: flags.root,
+    resourcesDirectory: flags.staticResourcesDir,
     hostName: hostname(),
     uid: context.uid,
     connectTo: (host, member) =>

@@ -13,17 +13,17 @@ import { ProgressLine } from './progress-line.ts';
  * Runs a command with a screen, and puts the screen away again. An error goes on to where exit
  * codes are made; with --output json it is a document too.
  */
-export async function withScreen(
+export async function withScreen<T>(
   context: CommandContext,
   flags: OutputFlags,
-  command: (screen: Screen) => Promise<void>,
-): Promise<void> {
+  command: (screen: Screen) => Promise<T>,
+): Promise<T> {
   const screen = new Screen(context, flags);
   try {
     for (const name of unknownVariables(context.process.env)) {
       screen.warn(`${name} is no variable of etcdctl's`);
     }
-    await command(screen);
+    return await command(screen);
   } catch (reason) {
     screen.document(errorDocument(reason));
     throw reason;

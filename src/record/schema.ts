@@ -72,6 +72,10 @@ const encryption = z.object({
 
 const resources = z.object({
   file: fileName.describe('name of the archive of the static resources'),
+  directory: z
+    .string()
+    .optional()
+    .describe('absolute path of where the archive was put, if not beside the record'),
   bytes: bytes.describe('size of the archive'),
   sha256: sha256.describe('SHA-256 of the archive'),
   pods: z.array(pod).describe('static pods that are in it'),

@@ -30,6 +30,7 @@ describeWithEtcd(VERSION, 'a backup', () => {
       uid: 0,
       tool: 'test',
       force: false,
+      resourcesDirectory: undefined,
       policy: { skipped: [], strict: false },
       connectTo: () => Promise.resolve(client),
       limits: { idleTimeoutMs: 10_000, timeoutMs: undefined, rateLimit: undefined },

@@ -71,6 +71,7 @@ describeEachVersion('a sound cluster of three', (version) => {
       rollout: 'passed',
       'target-outside-data': 'passed',
       space: 'passed',
+      'keys-apart': 'failed',
       'single-flight': 'passed',
     });
     expect(checks['other-members'].evidence).toBe('3 of 3 members answer');
@@ -266,7 +267,7 @@ describeWithEtcd(VERSION, 'a check', () => {
     ];
     const { code, stderr } = await runCli(['backup', `--root=${host().root}`, ...flags, directory]);
     expect(code, stderr).toBe(0);
-    expect(stderr).toMatch(/^checks +11 passed, 3 skipped$/m);
+    expect(stderr).toMatch(/^checks +11 passed, 1 warning, 3 skipped$/m);
     const { checks, skipped } = await recordIn(directory);
     expect(skipped).toEqual([
       { name: 'certificates', reason: 'they are a test' },
@@ -278,7 +279,9 @@ describeWithEtcd(VERSION, 'a check', () => {
 
   it('that there is none of is a usage error that names them all', async () => {
     const outcome = await runCli(['check', `--root=${host().root}`, '--skip-check=spaces']);
-    expect(expectFailure(outcome, 'usage', 2).rows.get('do')).toContain('space, single-flight');
+    expect(expectFailure(outcome, 'usage', 2).rows.get('do')).toContain(
+      'space, keys-apart, single-flight',
+    );
   });
 });
 

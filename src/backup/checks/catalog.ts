@@ -72,6 +72,10 @@ const table = {
     "The target's file system has room for the database, the archive and 16 MB more.",
     'free some space or name another directory',
   ),
+  'keys-apart': warn(
+    'With encryption at rest on, the archive, which holds its keys, goes to another directory than the snapshot.',
+    'keep them apart: --static-resources-dir DIR',
+  ),
   'single-flight': refuse(
     'No other backup of this cluster is running on this host.',
     'wait for it: one backup of one host is the backup of the cluster',

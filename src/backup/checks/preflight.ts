@@ -6,6 +6,7 @@ import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { type BackupNote, runningBackups } from '../running-backups.ts';
+import type { Target } from '../target.ts';
 import { CHECK_NAMES, CHECKS, type CheckName } from './catalog.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
@@ -27,7 +28,7 @@ import {
   type SkippedCheck,
   unknown,
 } from './result.ts';
-import { checkSpace, checkTargetOutsideData } from './target-checks.ts';
+import { checkKeysApart, checkSpace, checkTargetOutsideData } from './target-checks.ts';
 
 /** How the checks are to be taken. */
 export interface CheckPolicy {
@@ -44,7 +45,7 @@ export interface PreflightFacts {
   /** Why it could not be reached, if so. */
   readonly cluster: ClusterView | EtcdkeepError;
   /** Where the backup is to go; without it nothing about the target is asked. */
-  readonly directory: string | undefined;
+  readonly target: Target | undefined;
   /** What this run has said of itself, or why it could not; undefined if it takes no backup. */
   readonly note?: BackupNote | EtcdkeepError;
   readonly now: Date;
@@ -85,27 +86,28 @@ export function isRefusing({ severity, result }: CheckResult): boolean {
 }
 
 function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Check>>> {
-  const { host, local, resources, cluster, directory, now } = facts;
+  const { host, local, resources, cluster, target, now } = facts;
   return {
     ...clusterChecks(cluster),
     certificates: () => checkCertificates(host, local, resources, now),
     'cluster-age': () => checkClusterAge(host, local, now),
     rollout: () => checkRollout(host, resources.pods),
-    ...(directory === undefined ? {} : targetChecks(facts, directory)),
+    ...(target === undefined ? {} : targetChecks(facts, target)),
     'single-flight': () => checkSingleFlight(facts),
   };
 }
 
 function targetChecks(
   { host, local, resources, cluster }: PreflightFacts,
-  directory: string,
+  target: Target,
 ): Partial<Record<CheckName, Check>> {
   return {
-    'target-outside-data': () => checkTargetOutsideData(host, local, directory),
+    'target-outside-data': () => checkTargetOutsideData(host, local, target),
     space: () =>
       cluster instanceof EtcdkeepError
         ? unknown('the size of the database is not known')
-        : checkSpace(directory, cluster.own.status.dbSize, resources),
+        : checkSpace(target, cluster.own.status.dbSize, resources),
+    'keys-apart': () => checkKeysApart(target, resources),
   };
 }
 

@@ -7,28 +7,62 @@ import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
+import { directoriesOf, type Target } from '../target.ts';
 import { failed, type Outcome, passed } from './result.ts';
 
-/** For the record, the directories, and what grows while the snapshot is taken. */
-const SPARE_BYTES = 16e6;
+/** For each file: directories, the record, and what grows while the snapshot is taken. */
+const SPARE_BYTES = 8e6;
 
 /**
+ * Counts what each file system has to take: both files where they go to the same one.
  * @param dbSize size of the member's database, in bytes
  * @throws EtcdkeepError `file-failed`
  */
 export async function checkSpace(
-  directory: string,
+  target: Target,
   dbSize: bigint,
   { entries }: StaticResources,
 ): Promise<Outcome> {
-  const place = await nearestDirectory(directory);
   // The archive is compressed; what does not compress, as keys, takes what it takes.
   const archived = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const needed = Number(dbSize) + archived + SPARE_BYTES;
-  const { bavail, bsize } = await statfs(place);
+  const wanted = [
+    { directory: target.directory, bytes: Number(dbSize) + SPARE_BYTES },
+    { directory: target.resources, bytes: archived + SPARE_BYTES },
+  ];
+  const places = new Map<bigint, Place>();
+  for (const { directory, bytes } of wanted) {
+    const path = await nearestDirectory(directory);
+    const { dev } = await stat(path, { bigint: true });
+    const place = places.get(dev) ?? { path, needed: 0 };
+    places.set(dev, { ...place, needed: place.needed + bytes });
+  }
+  const outcomes = await Promise.all([...places.values()].map(judgePlace));
+  return {
+    result: outcomes.some(({ result }) => result === 'failed') ? 'failed' : 'passed',
+    evidence: outcomes.map(({ evidence }) => evidence).join('; '),
+  };
+}
+
+interface Place {
+  readonly path: string;
+  readonly needed: number;
+}
+
+async function judgePlace({ path, needed }: Place): Promise<Outcome> {
+  const { bavail, bsize } = await statfs(path);
   const free = bavail * bsize;
-  const words = `needs ${formatBytes(needed)} in ${place}, ${formatBytes(free)} free`;
+  const words = `needs ${formatBytes(needed)} in ${path}, ${formatBytes(free)} free`;
   return free < needed ? failed(words) : passed(words);
+}
+
+/** Whoever has both files of an encrypted cluster can read all of it. */
+export function checkKeysApart(
+  { directory, resources }: Target,
+  { encryption }: StaticResources,
+): Outcome {
+  if (!encryption.on) return passed('encryption is off: the snapshot can be read without a key');
+  if (directory !== resources) return passed(`the keys go to ${resources}`);
+  return failed(`encryption is on, and its keys go to ${resources} beside the snapshot`);
 }
 
 /**
@@ -38,20 +72,26 @@ export async function checkSpace(
 export async function checkTargetOutsideData(
   host: Host,
   { dataDirectory }: LocalEtcd,
-  directory: string,
+  target: Target,
 ): Promise<Outcome> {
   const data = await identity(host.realPath(dataDirectory)).catch((reason: unknown) => {
     if (systemCodeOf(reason) === 'ENOENT') return undefined;
     throw readError(reason, 'look at it', host.realPath(dataDirectory));
   });
-  const place = await realpath(await nearestDirectory(directory));
-  for (let path = place; ; path = dirname(path)) {
-    if (data !== undefined && (await identity(path)) === data) {
+  for (const directory of directoriesOf(target)) {
+    if (data !== undefined && (await isBelow(directory, data))) {
       return failed(`${directory} is inside ${dataDirectory}, etcd's data directory`);
     }
-    if (path === dirname(path)) break;
   }
-  return passed(`${directory} is outside ${dataDirectory}`);
+  return passed(`${directoriesOf(target).join(' and ')}: outside ${dataDirectory}`);
+}
+
+async function isBelow(directory: string, ancestor: string): Promise<boolean> {
+  const place = await realpath(await nearestDirectory(directory));
+  for (let path = place; ; path = dirname(path)) {
+    if ((await identity(path)) === ancestor) return true;
+    if (path === dirname(path)) return false;
+  }
 }
 
 /** The directory itself, or the nearest one above it that is there. */

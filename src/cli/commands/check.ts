@@ -7,6 +7,7 @@ import { LAYOUT_WORDS } from '../backup-screen.ts';
 import { checkLine, checkSummary } from '../check-screen.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
+import { errorDocument } from '../error-screen.ts';
 import { ETCD_FLAGS } from '../etcd-flags.ts';
 import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
 import { withScreen } from '../screen.ts';
@@ -14,7 +15,7 @@ import { withScreen } from '../screen.ts';
 type Flags = HostFlags & OutputFlags;
 
 async function run(this: CommandContext, flags: Flags, directory?: string): Promise<void> {
-  await withScreen(this, flags, async (screen) => {
+  const refusal = await withScreen(this, flags, async (screen) => {
     const request = hostRequest(flags, this);
     // Loaded here, so that no other command, and not --help, waits for it.
     const { checkHost } = await import('../../backup/check.ts');
@@ -27,10 +28,16 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
       if (result.result === 'passed' || isRefusing(result)) continue;
       screen.tell('do', `${result.name}: ${CHECKS[result.name].advice}`);
     }
-    const refusal = refusalOf(results);
-    if (refusal !== undefined) throw refusal;
-    screen.document({ host: { name, layout }, checks: results, skipped });
+    const refusing = refusalOf(results);
+    screen.document({
+      host: { name, layout },
+      checks: results,
+      skipped,
+      ...(refusing === undefined ? {} : errorDocument(refusing)),
+    });
+    return refusing;
   });
+  if (refusal !== undefined) throw refusal;
 }
 
 export const check = buildCommand({
