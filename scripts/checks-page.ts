@@ -1,6 +1,6 @@
 // docs/checks.md, from the catalog of checks.
 
-import { CHECK_NAMES, CHECKS } from '../src/backup/checks/catalog.ts';
+import { CHECK_NAMES, CHECKS, NEEDED } from '../src/backup/checks/catalog.ts';
 
 const INTRODUCTION = `# Checks before a backup
 
@@ -14,8 +14,8 @@ needed when something is wrong, so few of them refuse it. This page is generated
 - A check that **warns** is shown and recorded, and the backup is taken.
 - What cannot be asked is **unknown**: it warns whatever its severity is, and never counts as passed.
 
-\`backup\` needs the client certificate and the member: where those two fail, it ends with the error that says
-why (docs/errors.md) before anything else is asked, and neither flag helps. \`--no-hash-check\` is \`--skip-check hashes-agree\`.
+\`backup\` cannot do without ${NEEDED.map((name) => `\`${name}\``).join(' and ')}: where those fail, it ends with the error that
+says why (docs/errors.md) before anything else is asked, and neither flag helps. \`--no-hash-check\` is \`--skip-check hashes-agree\`.
 `;
 
 function section(name: (typeof CHECK_NAMES)[number]): string {

@@ -65,8 +65,10 @@ export class StagedFiles {
     }
   }
 
-  /** Removes what is still staged. */
+  /** Removes what is still staged. What cannot be removed the next run sweeps. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const directory of this.#directories) await removeStagingDirectory(directory);
+    for (const directory of this.#directories) {
+      await removeStagingDirectory(directory).catch(() => undefined);
+    }
   }
 }

@@ -1,6 +1,6 @@
 // Flags about the checks before a backup, and what they come to.
 
-import { CHECK_NAMES, type CheckName } from '../backup/checks/catalog.ts';
+import { CHECK_NAMES, type CheckName, NEEDED } from '../backup/checks/catalog.ts';
 import type { CheckPolicy } from '../backup/checks/preflight.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 
@@ -47,6 +47,11 @@ export function checkPolicy({ skipCheck = [], hashCheck, strict }: CheckFlags): 
 
 function checkName(name: string): CheckName {
   const found = CHECK_NAMES.find((known) => known === name);
+  if (found !== undefined && NEEDED.includes(found)) {
+    throw new EtcdkeepError('usage', `the check "${name}" cannot be left out`, {
+      advice: 'no backup can be taken without what it asks for',
+    });
+  }
   if (found !== undefined) return found;
   throw new EtcdkeepError('usage', `there is no check "${name}"`, {
     advice: `the checks are ${CHECK_NAMES.join(', ')}`,

@@ -1,15 +1,16 @@
 // How checks look: one line each, its verdict as a sign and, where it is none, in words.
 
+import { NEEDED } from '../backup/checks/catalog.ts';
 import type { CheckResult } from '../backup/checks/result.ts';
 
 const NAME_WIDTH = 22;
 
 /** `ok`, `!` or `✗`, the check's name, and what was observed. */
 export function checkLine(result: CheckResult): string {
-  const { name, severity, evidence } = result;
+  const { name, evidence } = result;
   const unknown = result.result === 'unknown' ? 'unknown: ' : '';
   const override =
-    severity === 'refuse' && result.result === 'failed' ? `   --skip-check ${name}` : '';
+    signOf(result) === '✗' && !NEEDED.includes(name) ? `   --skip-check ${name}` : '';
   return `  ${signOf(result).padEnd(4)}${name.padEnd(NAME_WIDTH)}${unknown}${evidence}${override}`;
 }
 

@@ -111,10 +111,29 @@ describeWithEtcd(VERSION, 'a member that is away', () => {
     const outcome = await runCli(['check', `--root=${host.root}`, directoryForTest()]);
     const failure = expectFailure(outcome, 'check-failed', 3);
     expect(failure.message).toMatch(/^check "member-serves" failed: .*connection refused$/);
-    expect(outcome.stdout).toMatch(/^ {2}✗ +member-serves .* --skip-check member-serves$/m);
+    // No flag would help, so none is named.
+    expect(outcome.stdout).toMatch(/^ {2}✗ +member-serves .*connection refused$/m);
+    expect(failure.rows.get('do')).not.toContain('--skip-check');
     for (const name of ['quorum', 'other-members', 'learner', 'lag', 'alarms', 'space']) {
       expect(outcome.stdout).toMatch(new RegExp(`^  ! +${name} +unknown: `, 'm'));
     }
+  });
+});
+
+describeWithEtcd(VERSION, 'a run that is interrupted while it waits for another member', () => {
+  it('ends at once, and leaves nothing', async () => {
+    const etcd = await etcdForTest({ version: VERSION, tls: 'mutual', size: 3 });
+    const host = await hostForTest(etcd);
+    etcd.members[1]!.signal('SIGSTOP');
+    const directory = await usedDirectory();
+    const outcome = await untouched(directory, async () => {
+      const run = startCli(['backup', `--root=${host.root}`, directory]);
+      await run.waitUntil(async () => (await readdir(host.path('run/etcdkeep'))).length === 1);
+      return run.end('SIGINT');
+    });
+    expectFailure(outcome, 'interrupted', 130);
+    expect(await readdir(host.path('run/etcdkeep'))).toEqual([]);
+    etcd.members[1]!.signal('SIGCONT');
   });
 });
 
@@ -275,6 +294,11 @@ describeWithEtcd(VERSION, 'a check', () => {
       { name: 'hashes-agree', reason: 'asked for with --no-hash-check' },
     ]);
     expect(checks.map(({ name }) => name)).not.toContain('certificates');
+  });
+
+  it.each(['client-certificate', 'member-serves'])('%s cannot be skipped', async (name) => {
+    const outcome = await runCli(['check', `--root=${host().root}`, `--skip-check=${name}`]);
+    expectFailure(outcome, 'usage', 2);
   });
 
   it('that there is none of is a usage error that names them all', async () => {

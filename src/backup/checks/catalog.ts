@@ -89,3 +89,6 @@ export type CheckName = keyof typeof table;
 export const CHECKS: Readonly<Record<CheckName, CheckMeaning>> = table;
 
 export const CHECK_NAMES = Object.keys(table) as CheckName[];
+
+/** What no backup can do without: these cannot be left out. */
+export const NEEDED: readonly CheckName[] = ['client-certificate', 'member-serves'];

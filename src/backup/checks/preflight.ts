@@ -7,7 +7,7 @@ import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { type BackupNote, runningBackups } from '../running-backups.ts';
 import type { Target } from '../target.ts';
-import { CHECK_NAMES, CHECKS, type CheckName } from './catalog.ts';
+import { CHECK_NAMES, CHECKS, type CheckName, NEEDED } from './catalog.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
 import {
@@ -77,7 +77,9 @@ export function refusalOf(results: readonly CheckResult[]): EtcdkeepError | unde
   const { name, evidence } = first;
   return new EtcdkeepError('check-failed', `check "${name}" failed: ${evidence}`, {
     facts: others.map((other) => [other.name, other.evidence] as const),
-    advice: `${CHECKS[name].advice}; --skip-check ${name} goes on without it`,
+    advice: NEEDED.includes(name)
+      ? CHECKS[name].advice
+      : `${CHECKS[name].advice}; --skip-check ${name} goes on without it`,
   });
 }
 
