@@ -4,11 +4,10 @@ import { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { readError } from '../base/errors.ts';
+import { PEM_CERTIFICATE } from '../etcd/client/credentials.ts';
 import type { Host } from './host.ts';
 import { ARCHIVE_BASE } from './resource-tree.ts';
 import type { StaticResources } from './static-resources.ts';
-
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 export interface HostCertificate {
   /** As the host knows it. */

@@ -69,7 +69,7 @@ const table = {
     'name a directory outside of it',
   ),
   space: refuse(
-    "The target's file system has room for the database, the archive and 16 MB more.",
+    'The file system of each target has room for what goes there, the database or the archive, and 8 MB more for each.',
     'free some space or name another directory',
   ),
   'keys-apart': warn(

@@ -33,7 +33,8 @@ export interface CredentialWords {
 /** A bundle holds a few kB for each authority. */
 const MAX_PEM_BYTES = 4 << 20;
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+/** Each certificate of a PEM file, with its armour (RFC 7468). */
+export const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** What Node says, and what OpenSSL says when it asked for a passphrase and was given none. */
 const PASSPHRASE_WANTED = ['ERR_MISSING_PASSPHRASE', 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED'];
