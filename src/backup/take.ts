@@ -1,8 +1,6 @@
 // Takes a backup on a control-plane host: the snapshot first, the static resources after it (the
 // encryption keys must not be older than the data), and the record last, which makes it a backup.
 
-import { readdir } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileDurably } from '../base/durable-files.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
@@ -11,18 +9,19 @@ import { lookAtStaticResources, type StaticResources } from '../controlplane/sta
 import { EtcdClient } from '../etcd/client/client.ts';
 import { encodeRecord } from '../record/record.ts';
 import type { BackupRecord } from '../record/schema.ts';
-import { type BackupFiles, backupFiles, stampOf, stampOfFile } from '../record/stamp.ts';
+import { type BackupFiles, backupFiles, stampOf } from '../record/stamp.ts';
 import { archiveResources } from './archive-resources.ts';
 import { buildRecord } from './build-record.ts';
 import { checkThrough, type HostRequest, requireRoot } from './check.ts';
 import { refusalOf } from './checks/preflight.ts';
 import type { CheckResult } from './checks/result.ts';
 import type { Report } from './events.ts';
+import { findFreeMoment } from './free-stamp.ts';
 import { type BackupNote, noteBackup, sweepNotes } from './running-backups.ts';
 import { receiveSnapshot, type Snapshot, type TransferLimits } from './save.ts';
 import { StagedFiles } from './staged-files.ts';
 import { sweepStaging } from './staging.ts';
-import { directoriesOf, type Target, targetOf, withTarget } from './target.ts';
+import { type Target, targetOf, withTarget } from './target.ts';
 
 export interface TakeRequest extends HostRequest {
   /** Where the backup goes; made if it does not exist. */
@@ -105,7 +104,7 @@ async function takeInto(
 ): Promise<Backup> {
   const { report, signal } = request;
   await sweepStaging(target);
-  const started = await findFreeSecond(request, target);
+  const started = await findFreeMoment(request, target);
   const stamp = stampOf(started);
   const files = backupFiles(stamp, { possiblyDirty: request.force });
   await using staged = await StagedFiles.create(target, files);
@@ -131,14 +130,4 @@ async function takeInto(
   await writeFileDurably(staged.record.staged, encodeRecord(record));
   await staged.publish();
   return { target, files, snapshot, record };
-}
-
-/** A stamp has no more than seconds: where a backup of this one exists, the next one is waited for. */
-async function findFreeSecond({ now, signal }: TakeRequest, target: Target): Promise<Date> {
-  const moment = now();
-  const names = await Promise.all(directoriesOf(target).map((directory) => readdir(directory)));
-  if (!names.flat().map(stampOfFile).includes(stampOf(moment))) return moment;
-  await sleep(1000 - moment.getMilliseconds(), undefined, { signal }).catch(() => undefined);
-  signal.throwIfAborted();
-  return now();
 }

@@ -1,11 +1,14 @@
 // What depends on the clock and on the moment, which a test can only choose in its own process:
 // backups of one second, and an abort at each step.
+import { writeFileSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { BackupEvent } from '../../src/backup/events.ts';
 import { type Backup, type TakeRequest, takeBackup } from '../../src/backup/take.ts';
+import { makeStagingDirectory } from '../../src/base/durable-files.ts';
 import { EtcdkeepError } from '../../src/base/errors.ts';
+import { stampOf } from '../../src/record/stamp.ts';
 import { directoryForTest, hostForSuite, usedDirectory } from '../cli/scene.ts';
 import { listingOf, untouched } from '../cli/untouched.ts';
 import { clientOptions, errorOf } from '../client/connect.ts';
@@ -82,15 +85,44 @@ describeWithEtcd(VERSION, 'a backup', () => {
       expect(performance.now() - begin).toBeLessThan(900);
     });
 
-    // A clock that stands still: another run took the name after this one had looked.
+    it('waits for the next second, too, while another run stages files of this one', async () => {
+      const directory = directoryForTest();
+      const staging = await makeStagingDirectory(directory);
+      await writeFile(join(staging, 'snapshot_2026-11-23_145301.db'), '');
+      const moments = [MOMENT, NEXT_SECOND];
+      const { files } = await take(directory, { now: () => moments.shift() ?? NEXT_SECOND });
+      expect(files.record).toBe('backup_2026-11-23_145302.json');
+    });
+
+    it('ends after ten seconds that have one each, as after a clock was set back', async () => {
+      const directory = directoryForTest();
+      let second = 0;
+      // The first look is the host's; each of the others finds the stamp of its second taken.
+      const now = (): Date => {
+        const moment = new Date(2026, 10, 23, 14, 53, second++, 999);
+        writeFileSync(join(directory, `backup_${stampOf(moment)}.json`), '{}');
+        return moment;
+      };
+      const error = await errorOf(take(directory, { now }));
+      expect(error).toMatchObject({ code: 'target-exists', exitCode: 3 });
+      expect(error.advice).toMatch(/clock set back/);
+    });
+
+    // Another run took the name after this one had looked.
     it.each([
       ['archive', 'static_kuberesources_2026-11-23_145301.tar.gz'],
       ['snapshot', 'snapshot_2026-11-23_145301.db'],
       ['record', 'backup_2026-11-23_145301.json'],
     ])('replaces nothing, and takes back what it had published: the %s', async (_, name) => {
       const directory = await usedDirectory();
-      await writeFile(join(directory, name), 'of another run');
-      const error = await untouched(directory, () => errorOf(take(directory)));
+      const before = await listingOf(directory);
+      const report = ({ kind }: BackupEvent): void => {
+        if (kind === 'snapshot-received') writeFileSync(join(directory, name), 'of another run');
+      };
+      const error = await errorOf(take(directory, { report }));
+      const after = await listingOf(directory);
+      expect(after).toMatchObject(before);
+      expect(Object.keys(after)).toHaveLength(Object.keys(before).length + 1);
       expect(error).toMatchObject({ code: 'target-exists', exitCode: 3, advice: 'run it again' });
       expect(error.position.path).toBe(join(directory, name));
     });

@@ -70,6 +70,7 @@ describeEachVersion('a sound cluster of three', (version) => {
       'cluster-age': 'failed',
       rollout: 'passed',
       'target-outside-data': 'passed',
+      clock: 'passed',
       space: 'passed',
       'keys-apart': 'failed',
       'single-flight': 'passed',
@@ -221,6 +222,19 @@ describeWithEtcd(VERSION, 'the host', () => {
     expect(beside['target-outside-data'].result).toBe('passed');
   });
 
+  it('whose clock was set back is told which backup would be restored, and backed up', async () => {
+    const directory = await usedDirectory();
+    const later = join(directory, 'snapshot_2099-01-02_030405.db');
+    await writeFile(later, '');
+    const host = await hostForTest(etcd());
+    const { clock } = await checksOf(host, directory);
+    expect(clock).toMatchObject({ severity: 'warn', result: 'failed' });
+    expect(clock.evidence).toMatch(new RegExp(`^${later} is later than now, \\d{4}-`));
+    const { code, stderr } = await runCli(['backup', `--root=${host.root}`, directory]);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(/^ {2}! +clock +/m);
+  });
+
   it('has nothing written by the check', async () => {
     const host = await hostForTest(etcd());
     const directory = await usedDirectory();
@@ -286,7 +300,7 @@ describeWithEtcd(VERSION, 'a check', () => {
     ];
     const { code, stderr } = await runCli(['backup', `--root=${host().root}`, ...flags, directory]);
     expect(code, stderr).toBe(0);
-    expect(stderr).toMatch(/^checks +11 passed, 1 warning, 3 skipped$/m);
+    expect(stderr).toMatch(/^checks +12 passed, 1 warning, 3 skipped$/m);
     const { checks, skipped } = await recordIn(directory);
     expect(skipped).toEqual([
       { name: 'certificates', reason: 'they are a test' },

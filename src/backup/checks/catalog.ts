@@ -68,6 +68,10 @@ const table = {
     "The target is not inside etcd's data directory, which a restore replaces.",
     'name a directory outside of it',
   ),
+  clock: warn(
+    'No backup in the target has a later stamp than this one will have, by a clock or a time zone that was set back. cluster-restore.sh takes the last by name.',
+    'see that the clock is right; move the backup with the later stamp to another directory',
+  ),
   space: refuse(
     'The file system of each target has room for what goes there, the database or the archive, and 8 MB more for each.',
     'free some space or name another directory',

@@ -28,7 +28,7 @@ import {
   type SkippedCheck,
   unknown,
 } from './result.ts';
-import { checkKeysApart, checkSpace, checkTargetOutsideData } from './target-checks.ts';
+import { checkClock, checkKeysApart, checkSpace, checkTargetOutsideData } from './target-checks.ts';
 
 /** How the checks are to be taken. */
 export interface CheckPolicy {
@@ -100,11 +100,12 @@ function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Che
 }
 
 function targetChecks(
-  { host, local, resources, cluster }: PreflightFacts,
+  { host, local, resources, cluster, now }: PreflightFacts,
   target: Target,
 ): Partial<Record<CheckName, Check>> {
   return {
     'target-outside-data': () => checkTargetOutsideData(host, local, target),
+    clock: () => checkClock(target, now),
     space: () =>
       cluster instanceof EtcdkeepError
         ? unknown('the size of the database is not known')

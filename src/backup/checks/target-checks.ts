@@ -1,12 +1,13 @@
 // Whether the place for the backup will do.
 
-import { realpath, stat, statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { readError, systemCodeOf } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
+import { stampOf, stampOfFile } from '../../record/stamp.ts';
 import { directoriesOf, type Target } from '../target.ts';
 import { failed, type Outcome, passed } from './result.ts';
 
@@ -63,6 +64,31 @@ export function checkKeysApart(
   if (!encryption.on) return passed('encryption is off: the snapshot can be read without a key');
   if (directory !== resources) return passed(`the keys go to ${resources}`);
   return failed(`encryption is on, and its keys go to ${resources} beside the snapshot`);
+}
+
+/**
+ * Stamps are local time, which also goes back by itself once a year.
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function checkClock(target: Target, now: Date): Promise<Outcome> {
+  const mine = stampOf(now);
+  for (const directory of directoriesOf(target)) {
+    const names = await namesIn(directory);
+    const later = names.filter((name) => (stampOfFile(name) ?? '') > mine).toSorted();
+    const last = later.at(-1);
+    if (last === undefined) continue;
+    return failed(`${join(directory, last)} is later than now, ${mine}: it would be restored`);
+  }
+  return passed('no backup there has a later stamp');
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (reason) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) return [];
+    throw readError(reason, 'list the directory', directory);
+  }
 }
 
 /**
