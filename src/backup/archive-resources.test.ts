@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { makeHost, put, RESOURCES, temporaryDirectory } from '../controlplane/host.fixture.ts';
 import type { Host } from '../controlplane/host.ts';
-import { lookAtStaticResources } from '../controlplane/static-resources.ts';
+import { lookAtStaticResources, type StaticResources } from '../controlplane/static-resources.ts';
 import { archiveResources } from './archive-resources.ts';
 import type { BackupEvent } from './events.ts';
 
@@ -41,7 +41,7 @@ const archive = async (
   });
 };
 const kinds = (): string[] => events.map(({ kind }) => kind);
-const livePod = (looked: { pods: readonly { name: string; revision: number }[] }) =>
+const livePod = (looked: StaticResources) =>
   looked.pods.find(({ name }) => name === 'etcd-pod')!.revision;
 
 it('a host that stays as it is, is archived once', async () => {

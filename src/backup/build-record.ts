@@ -1,6 +1,7 @@
 // The record of a backup that has just been taken.
 
 import { resolve } from 'node:path';
+import type { LayoutName } from '../controlplane/host.ts';
 import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
 import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID } from '../record/schema.ts';
 import type { BackupFiles } from '../record/stamp.ts';
@@ -15,7 +16,7 @@ export interface RecordFacts {
   readonly target: Target;
   readonly tool: string;
   readonly hostName: string;
-  readonly layout: string;
+  readonly layout: LayoutName;
   readonly snapshot: Snapshot;
   readonly resources: ArchivedResources;
   readonly checks: readonly CheckResult[];
@@ -56,7 +57,7 @@ export function buildRecord(facts: RecordFacts): BackupRecord {
       ...(target.resources === target.directory ? {} : { directory: resolve(target.resources) }),
       bytes: resources.archive.bytes,
       sha256: resources.archive.sha256,
-      pods: resources.looked.pods.map(({ name, revision, path }) => ({ name, revision, path })),
+      pods: [...resources.looked.pods],
       members: [...resources.archive.members],
       encryption: summarizeEncryption(resources.looked.encryption),
     },

@@ -1,8 +1,9 @@
 // The preflight alone: what a backup of this host would be told, with nothing taken.
 
 import { EtcdkeepError } from '../base/errors.ts';
-import { findHost, type Host } from '../controlplane/host.ts';
-import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
+import { findHost, type Host, type LayoutName } from '../controlplane/host.ts';
+import type { LocalEtcd } from '../controlplane/layout.ts';
+import { layoutOf } from '../controlplane/layouts.ts';
 import { lookAtStaticResources } from '../controlplane/static-resources.ts';
 import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import { viewCluster } from './checks/cluster-view.ts';
@@ -36,7 +37,7 @@ export interface CheckRequest extends HostRequest {
 
 export interface CheckedHost {
   readonly name: string;
-  readonly layout: string;
+  readonly layout: LayoutName;
   readonly results: readonly CheckResult[];
 }
 
@@ -49,7 +50,7 @@ export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
   const { directory, resourcesDirectory, policy, now } = request;
   const target = directory === undefined ? undefined : targetOf(directory, resourcesDirectory);
   const host = await findHost(request.root);
-  const local = await findLocalEtcd(host, request.hostName);
+  const local = await layoutOf(host).findLocalEtcd(host, request.hostName);
   const resources = await lookAtStaticResources(host);
   const facts = { host, local, resources, target, now: now() };
   const results = await checkWith(request, facts).catch((reason: unknown) => {

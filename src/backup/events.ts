@@ -1,10 +1,11 @@
 // What a use case reports while it works. The CLI draws it; nothing here prints.
 
+import type { LayoutName } from '../controlplane/host.ts';
 import type { CheckResult, SkippedCheck } from './checks/result.ts';
 import type { SourceMember } from './save.ts';
 
 export type BackupEvent =
-  | { readonly kind: 'host-found'; readonly name: string; readonly layout: string }
+  | { readonly kind: 'host-found'; readonly name: string; readonly layout: LayoutName }
   | {
       readonly kind: 'checks-made';
       readonly checks: readonly CheckResult[];

@@ -4,7 +4,8 @@
 import { writeFileDurably } from '../base/durable-files.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
-import { findLocalEtcd, type LocalEtcd } from '../controlplane/local-etcd.ts';
+import type { LocalEtcd } from '../controlplane/layout.ts';
+import { layoutOf } from '../controlplane/layouts.ts';
 import { lookAtStaticResources, type StaticResources } from '../controlplane/static-resources.ts';
 import { EtcdClient } from '../etcd/client/client.ts';
 import { encodeRecord } from '../record/record.ts';
@@ -56,7 +57,7 @@ export async function takeBackup(request: TakeRequest): Promise<Backup> {
 
 async function takeFromHost(request: TakeRequest, target: Target): Promise<Backup> {
   const host = await findHost(request.root);
-  const member = await findLocalEtcd(host, request.hostName);
+  const member = await layoutOf(host).findLocalEtcd(host, request.hostName);
   request.report({ kind: 'host-found', name: member.name, layout: host.layout });
   const firstLook = await lookAtStaticResources(host);
   const options = await request.connectTo(host, member);

@@ -80,6 +80,10 @@ const table = {
     "The host's etcd.env does not say where its etcd listens or which certificates to use.",
     'name them with --endpoints, --cacert, --cert and --key',
   ),
+  'manifest-invalid': failed(
+    'The manifest of a static pod cannot be understood, or does not say where its files are.',
+    'compare it with what kubeadm writes: kubeadm init phase control-plane all --dry-run',
+  ),
   'static-pod-missing': failed(
     'A static pod has no manifest on this host, so the host does not run it.',
     'run it on a host where etcd and the API server run as static pods',
@@ -95,7 +99,7 @@ const table = {
   ),
   'encryption-config-invalid': failed(
     'The encryption-config of the API server cannot be understood, so the keys cannot be recorded.',
-    'compare the file with the secret encryption-config in openshift-kube-apiserver',
+    'the API server could not start with it either; on OpenShift compare it with the secret encryption-config in openshift-kube-apiserver',
   ),
 
   'check-failed': refused(

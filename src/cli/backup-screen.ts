@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import type { BackupEvent } from '../backup/events.ts';
 import type { Backup } from '../backup/take.ts';
 import { directoriesOf } from '../backup/target.ts';
+import type { LayoutName } from '../controlplane/host.ts';
 import { checkLine, checkSummary } from './check-screen.ts';
 import type { Screen } from './screen.ts';
 import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
 import { VERSION } from './version.ts';
 
 /** Layouts in words. */
-export const LAYOUT_WORDS: Readonly<Record<string, string>> = { openshift: 'OpenShift layout' };
+export const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
+  openshift: 'OpenShift layout',
+  kubeadm: 'kubeadm layout',
+};
 
 export class BackupScreen {
   readonly #screen: Screen;
@@ -24,7 +28,7 @@ export class BackupScreen {
     const screen = this.#screen;
     switch (event.kind) {
       case 'host-found':
-        screen.tell('host', `${event.name} · ${LAYOUT_WORDS[event.layout] ?? event.layout}`);
+        screen.tell('host', `${event.name} · ${LAYOUT_WORDS[event.layout]}`);
         break;
       case 'checks-made':
         this.#drawChecks(event);

@@ -2,7 +2,6 @@
 
 import { hostname } from 'node:os';
 import type { HostRequest } from '../backup/check.ts';
-import { LOCAL_CREDENTIAL_WORDS } from '../controlplane/local-etcd.ts';
 import { CHECK_FLAGS, type CheckFlags, checkPolicy } from './check-flags.ts';
 import type { CommandContext } from './context.ts';
 import { clientOptions } from './etcd-client-options.ts';
@@ -50,7 +49,7 @@ export function hostRequest(
           cert: host.realPath(member.cert),
           key: host.realPath(member.key),
         },
-        words: LOCAL_CREDENTIAL_WORDS,
+        words: member.credentialWords,
       }),
     policy: checkPolicy(flags),
     now: context.now,

@@ -2,11 +2,10 @@
 
 import { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readError } from '../base/errors.ts';
 import { PEM_CERTIFICATE } from '../etcd/client/credentials.ts';
 import type { Host } from './host.ts';
-import { ARCHIVE_BASE } from './resource-tree.ts';
 import type { StaticResources } from './static-resources.ts';
 
 export interface HostCertificate {
@@ -46,9 +45,9 @@ export async function listLeafCertificates(
 ): Promise<readonly HostCertificate[]> {
   const archived = entries
     .filter(({ type, path }) => type === 'file' && path.endsWith('.crt'))
-    .map(({ path }) => `${ARCHIVE_BASE}/${path}`);
+    .map(({ path }) => join(host.archiveBase, path));
   const beside = await namesIn(host, dirname(etcdCertificate));
-  const paths = [...archived, ...beside.filter((path) => path.endsWith('.crt'))];
+  const paths = new Set([...archived, ...beside.filter((path) => path.endsWith('.crt'))]);
   const found: HostCertificate[] = [];
   for (const path of paths) {
     // The first of a file is the one that is shown; what follows is its chain.

@@ -27,7 +27,7 @@ describe('findHost', () => {
     const empty = await temporaryDirectory();
     await expect(findHost(undefined, [empty, join(empty, 'host')])).rejects.toMatchObject({
       code: 'not-a-control-plane-host',
-      message: `this is not a control-plane host of OpenShift: there is no ${empty}/etc/kubernetes/manifests and no ${empty}/host/etc/kubernetes/manifests`,
+      message: `this is not a control-plane host with an etcd of its own: there is no ${empty}/etc/kubernetes/manifests and no ${empty}/host/etc/kubernetes/manifests`,
     });
   });
 
@@ -43,7 +43,7 @@ describe('findHost', () => {
     await rm(host.realPath(`${RESOURCES}/etcd-certs`), { recursive: true });
     await expect(findHost(host.root)).rejects.toMatchObject({
       code: 'not-a-control-plane-host',
-      message: `this is not a control-plane host of OpenShift: ${host.root}${RESOURCES}/etcd-certs is not there`,
+      message: `this is not a control-plane host with an etcd of its own: neither OpenShift's ${host.root}${RESOURCES}/etcd-certs nor kubeadm's ${host.root}/etc/kubernetes/manifests/etcd.yaml is there`,
     });
   });
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { readSmallFile } from '../base/durable-files.ts';
 import { EtcdkeepError, readError, systemCodeOf } from '../base/errors.ts';
 
-/** Where a distribution keeps things. */
-export type Layout = 'openshift';
+/** Where a distribution keeps things: OpenShift, or Kubernetes as kubeadm sets it up. */
+export type LayoutName = 'openshift' | 'kubeadm';
 
 /** The static pods that a kubelet runs by itself. */
 export const MANIFESTS = '/etc/kubernetes/manifests';
@@ -17,6 +17,17 @@ export const STATIC_POD_RESOURCES = '/etc/kubernetes/static-pod-resources';
 /** What the etcd operator writes on each of its hosts, and on no other. */
 const ETCD_CERTS = `${STATIC_POD_RESOURCES}/etcd-certs`;
 
+/** What kubeadm writes where etcd runs on the control plane's own hosts. */
+const KUBEADM_ETCD = `${MANIFESTS}/etcd.yaml`;
+
+/** Paths in an archive are relative to this directory of the host. */
+const ARCHIVE_BASES: Readonly<Record<LayoutName, string>> = {
+  // As cluster-backup.sh has it (tar -C /etc/kubernetes).
+  openshift: '/etc/kubernetes',
+  // kubeadm lets the PKI and the encryption-config lie anywhere.
+  kubeadm: '/',
+};
+
 /** In this order: the machine itself, or a container into which `chroot /host` is still to come. */
 const USUAL_ROOTS = ['/', '/host'] as const;
 
@@ -25,11 +36,16 @@ const MAX_TEXT_BYTES = 4 << 20;
 
 export class Host {
   readonly root: string;
-  readonly layout: Layout;
+  readonly layout: LayoutName;
 
-  constructor(root: string, layout: Layout) {
+  constructor(root: string, layout: LayoutName) {
     this.root = root;
     this.layout = layout;
+  }
+
+  /** Paths in an archive are relative to this directory of the host. */
+  get archiveBase(): string {
+    return ARCHIVE_BASES[this.layout];
   }
 
   /**
@@ -76,7 +92,11 @@ export async function findHost(
     if (!(await host.isDirectory(MANIFESTS))) continue;
     // Every node has the manifests directory, a worker's may be empty.
     if (await host.isDirectory(ETCD_CERTS)) return host;
-    throw notAControlPlane(`${host.realPath(ETCD_CERTS)} is not there`, candidate);
+    if (await host.isFile(KUBEADM_ETCD)) return new Host(candidate, 'kubeadm');
+    throw notAControlPlane(
+      `neither OpenShift's ${host.realPath(ETCD_CERTS)} nor kubeadm's ${host.realPath(KUBEADM_ETCD)} is there`,
+      candidate,
+    );
   }
   const looked = roots.map((candidate) => join(candidate, MANIFESTS));
   throw notAControlPlane(`there is no ${looked.join(' and no ')}`, roots[0]!);
@@ -85,7 +105,7 @@ export async function findHost(
 function notAControlPlane(why: string, root: string): EtcdkeepError {
   return new EtcdkeepError(
     'not-a-control-plane-host',
-    `this is not a control-plane host of OpenShift: ${why}`,
+    `this is not a control-plane host with an etcd of its own: ${why}`,
     { path: root },
   );
 }

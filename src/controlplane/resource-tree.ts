@@ -3,12 +3,12 @@
 import { isUtf8 } from 'node:buffer';
 import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { join, relative } from 'node:path';
 import { EtcdkeepError, readError, systemCodeOf } from '../base/errors.ts';
-import { type Host, STATIC_POD_RESOURCES } from './host.ts';
+import type { Host } from './host.ts';
 
 export interface TreeEntry {
-  /** As in the archive: `static-pod-resources/etcd-pod-3/secrets`, without a slash at the end. */
+  /** As in the archive: `static-pod-resources/etcd-pod-3/secrets`, without a slash at either end. */
   readonly path: string;
   readonly type: 'file' | 'directory' | 'symlink';
   /** Zero but for files. */
@@ -24,25 +24,22 @@ export interface TreeEntry {
   readonly version: string;
 }
 
-/** Paths in the archive are relative to this directory of the host. */
-export const ARCHIVE_BASE = dirname(STATIC_POD_RESOURCES);
-
 // A control plane has some 200 entries four levels deep.
 const MAX_ENTRIES = 100_000;
 const MAX_DEPTH = 64;
 
 /**
- * Lists directories and all below them: a directory before what is in it, names in byte order.
- * @param directories as the host knows them, in the order in which they are to be listed
+ * Lists files, and directories with all below them: a directory before what is in it, names in byte order.
+ * @param resources as the host knows them, in the order in which they are to be listed
  * @throws EtcdkeepError `resources-changing` when something goes away meanwhile, `file-failed`
  */
 export async function listTrees(
   host: Host,
-  directories: readonly string[],
+  resources: readonly string[],
 ): Promise<readonly TreeEntry[]> {
   const entries: TreeEntry[] = [];
   // The next one to look at is the last.
-  const pending = directories.map((path) => path.slice(ARCHIVE_BASE.length + 1)).reverse();
+  const pending = resources.map((path) => relative(host.archiveBase, path)).reverse();
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     if (entries.length >= MAX_ENTRIES)
       throw refused(host, path, `more than ${MAX_ENTRIES} entries`);
@@ -58,7 +55,7 @@ export async function listTrees(
 
 /** Where an entry is reached from here. */
 export function entryPath(host: Host, path: string): string {
-  return host.realPath(`${ARCHIVE_BASE}/${path}`);
+  return host.realPath(join(host.archiveBase, path));
 }
 
 /** The version of an entry, from what the file system says of it. */

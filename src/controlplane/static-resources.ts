@@ -8,8 +8,9 @@ import {
   parseEncryptionConfig,
 } from '../kubernetes/encryption-config.ts';
 import type { Host } from './host.ts';
+import type { StaticPod } from './layout.ts';
+import { layoutOf } from './layouts.ts';
 import { listTrees, type TreeEntry } from './resource-tree.ts';
-import { findStaticPods, type StaticPod } from './static-pods.ts';
 
 export interface StaticResources {
   readonly pods: readonly StaticPod[];
@@ -27,27 +28,19 @@ export interface StaticResources {
  * Looks at the static resources. A second look after an archive was made tells whether the archive
  * still holds what the host runs.
  * @throws EtcdkeepError `static-pod-missing`, `static-pod-revision-missing`,
- * `encryption-config-invalid`, `resources-changing`, `file-failed`
+ * `manifest-invalid`, `encryption-config-invalid`, `resources-changing`, `file-failed`
  */
 export async function lookAtStaticResources(host: Host): Promise<StaticResources> {
-  const pods = await findStaticPods(host);
-  const encryption = await readEncryptionConfig(host, pods);
-  const entries = await listTrees(
-    host,
-    pods.map((pod) => pod.path),
-  );
+  const { pods, resources, encryptionConfig } = await layoutOf(host).findStaticPods(host);
+  const encryption =
+    encryptionConfig === undefined
+      ? NO_ENCRYPTION
+      : parseEncryptionConfig(
+          await host.readText(encryptionConfig),
+          host.realPath(encryptionConfig),
+        );
+  const entries = await listTrees(host, resources);
   return { pods, encryption, entries, fingerprint: fingerprintOf(pods, encryption, entries) };
-}
-
-/** The API server's encryption-config is there only where encryption has ever been on. */
-async function readEncryptionConfig(
-  host: Host,
-  pods: readonly StaticPod[],
-): Promise<EncryptionConfig> {
-  const apiServer = pods.find((pod) => pod.name === 'kube-apiserver-pod')!;
-  const path = `${apiServer.path}/secrets/encryption-config/encryption-config`;
-  if (!(await host.isFile(path))) return NO_ENCRYPTION;
-  return parseEncryptionConfig(await host.readText(path), host.realPath(path));
 }
 
 function fingerprintOf(

@@ -93,9 +93,30 @@ describe('parseEncryptionConfig', () => {
     expect(parse(text).on).toBe(true);
   });
 
+  it('YAML, as the documentation of Kubernetes has it', () => {
+    const text = `# Ours.
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+  - resources: [secrets]
+    providers:
+      - secretbox:
+          keys:
+            - name: key1
+              secret: ${SECRET}
+      - identity: {}
+`;
+    const key1 = { provider: 'secretbox', name: 'key1' };
+    expect(parseEncryptionConfig(text, 'enc.yaml')).toEqual({
+      on: true,
+      resources: [{ resource: 'secrets', writeKey: key1, keys: [key1] }],
+    });
+  });
+
   it.each<[situation: string, text: string, why: string]>([
-    ['not JSON', `{"secret":"${SECRET}",}`, 'it is not JSON'],
-    ['cut off', config(entry([{ aescbc: key('1') }])).slice(0, -9), 'it is not JSON'],
+    ['not YAML', `secret: ${SECRET}\n\tname: 1\n`, 'it is not YAML, in line 2'],
+    ['cut off', config(entry([{ aescbc: key('1') }])).slice(0, -9), 'it is not YAML'],
+    ['a text', SECRET, 'at its top: '],
     ['another kind', config().replace('Encryption', 'Admission'), 'at kind: '],
     ['another API', config().replace('apiserver.', 'x.'), 'at apiVersion: '],
     ['no providers', config(entry([])), 'at resources.0.providers: '],

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { EtcdkeepError } from '../base/errors.ts';
+import { parseYaml, YamlSyntaxError } from '../base/yaml.ts';
 
 /** A key by its name, which every value that it encrypted carries in its prefix. */
 export interface EncryptionKey {
@@ -59,12 +60,12 @@ const schema = z.object({
 });
 
 /**
- * Parses an EncryptionConfiguration in JSON, as OpenShift writes it.
+ * Parses an EncryptionConfiguration: JSON, as OpenShift writes it, or YAML.
  * @param path where the text comes from, for errors
  * @throws EtcdkeepError `encryption-config-invalid`
  */
 export function parseEncryptionConfig(text: string, path: string): EncryptionConfig {
-  const parsed = schema.safeParse(parseJson(text, path));
+  const parsed = schema.safeParse(parseText(text, path));
   if (!parsed.success) {
     const { message, path: field } = parsed.error.issues[0]!;
     throw invalid(`at ${field.join('.') || 'its top'}: ${message}`, path);
@@ -113,12 +114,12 @@ function keysOf(
   );
 }
 
-function parseJson(text: string, path: string): unknown {
+function parseText(text: string, path: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
-    // The parser's own message quotes the text, so neither it nor the error is passed on.
-    throw invalid('it is not JSON', path);
+    return parseYaml(text);
+  } catch (reason) {
+    if (reason instanceof YamlSyntaxError) throw invalid(reason.message, path);
+    throw reason;
   }
 }
 

@@ -24,7 +24,7 @@ const cluster = z.object({
 
 const host = z.object({
   name: z.string().describe('name of the node that the backup was taken on'),
-  layout: z.string().describe('where that host keeps things: openshift'),
+  layout: z.string().describe('where that host keeps things: openshift, kubeadm'),
 });
 
 const member = z.object({
@@ -49,9 +49,13 @@ const snapshot = z.object({
 });
 
 const pod = z.object({
-  name: z.string().describe('static pod: `etcd-pod`'),
-  revision: z.int().min(0).describe('revision that the host was told to run'),
-  path: z.string().describe("that revision's directory on the host"),
+  name: z.string().describe('static pod: `etcd-pod`, with kubeadm `etcd`'),
+  revision: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('revision that the host was told to run; kubeadm has none'),
+  path: z.string().describe("that revision's directory on the host, with kubeadm the manifest"),
 });
 
 const archiveMember = z.object({

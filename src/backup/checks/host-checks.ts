@@ -9,8 +9,7 @@ import {
   shortName,
 } from '../../controlplane/certificates.ts';
 import { type Host, STATIC_POD_RESOURCES } from '../../controlplane/host.ts';
-import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
-import type { StaticPod } from '../../controlplane/static-pods.ts';
+import type { LocalEtcd, StaticPod } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { failed, type Outcome, passed, unknown } from './result.ts';
 
@@ -64,7 +63,7 @@ export async function checkClusterAge(host: Host, local: LocalEtcd, now: Date): 
 /** An installer writes the directory of a revision first, and the manifest that names it last. */
 export async function checkRollout(host: Host, pods: readonly StaticPod[]): Promise<Outcome> {
   const names = await revisionDirectories(host);
-  const newer = pods.flatMap(({ name, revision }) => {
+  const newer = pods.flatMap(({ name, revision = 0 }) => {
     const revisions = names
       .map((directory) => new RegExp(`^${name}-(\\d+)$`).exec(directory)?.[1])
       .map(Number)

@@ -3,7 +3,7 @@
 import { EtcdkeepError } from '../../base/errors.ts';
 import { formatMoment, formatSpan } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
-import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
+import type { LocalEtcd } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { type BackupNote, runningBackups } from '../running-backups.ts';
 import type { Target } from '../target.ts';
@@ -92,11 +92,18 @@ function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Che
   return {
     ...clusterChecks(cluster),
     certificates: () => checkCertificates(host, local, resources, now),
-    'cluster-age': () => checkClusterAge(host, local, now),
-    rollout: () => checkRollout(host, resources.pods),
+    ...(host.layout === 'openshift' ? openshiftChecks(facts) : {}),
     ...(target === undefined ? {} : targetChecks(facts, target)),
     'single-flight': () => checkSingleFlight(facts),
   };
+}
+
+/** kubeadm's static pods have no revisions, and its certificates last a year from the first day on. */
+function openshiftChecks({ host, local, resources, now }: PreflightFacts) {
+  return {
+    'cluster-age': () => checkClusterAge(host, local, now),
+    rollout: () => checkRollout(host, resources.pods),
+  } satisfies Partial<Record<CheckName, Check>>;
 }
 
 function targetChecks(

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { readError, systemCodeOf } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
-import type { LocalEtcd } from '../../controlplane/local-etcd.ts';
+import type { LocalEtcd } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { stampOf, stampOfFile } from '../../record/stamp.ts';
 import { directoriesOf, type Target } from '../target.ts';

@@ -21,7 +21,7 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     const { checkHost } = await import('../../backup/check.ts');
     const { name, layout, results } = await checkHost({ ...request, directory });
     const { skipped } = request.policy;
-    screen.tell('host', `${name} · ${LAYOUT_WORDS[layout] ?? layout}`);
+    screen.tell('host', `${name} · ${LAYOUT_WORDS[layout]}`);
     for (const result of results) screen.answer(checkLine(result));
     screen.tell('checks', checkSummary(results, skipped.length));
     for (const result of results) {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { ETCD_ENV_TEXT, makeHost, NODE_NAME } from '../host.fixture.ts';
 import { ETCD_ENV, parseEtcdEnv, readEtcdEnv } from './etcd-env.ts';
-import { ETCD_ENV_TEXT, makeHost, NODE_NAME } from './host.fixture.ts';
 
 const parse = (text: string) => parseEtcdEnv(text, '/etcd.env');
 

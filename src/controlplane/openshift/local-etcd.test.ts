@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { ETCD_ENV_TEXT, makeHost, NODE_NAME, put, RESOURCES } from '../host.fixture.ts';
+import type { Host } from '../host.ts';
 import { ETCD_ENV } from './etcd-env.ts';
-import { ETCD_ENV_TEXT, makeHost, NODE_NAME, put, RESOURCES } from './host.fixture.ts';
-import type { Host } from './host.ts';
-import { findLocalEtcd } from './local-etcd.ts';
+import { findOpenshiftEtcd } from './local-etcd.ts';
 
 const MANIFEST = '/etc/kubernetes/manifests/etcd-pod.yaml';
 const IN_POD = '/etc/kubernetes/static-pod-certs';
@@ -20,10 +20,10 @@ async function makeNamelessHost(): Promise<Host> {
   return host;
 }
 
-describe('findLocalEtcd', () => {
+describe('findOpenshiftEtcd', () => {
   it('the peer certificate names the node; certificates lie in the second place', async () => {
     const { host } = await makeHost();
-    expect(await findLocalEtcd(host, 'master-1')).toEqual({
+    expect(await findOpenshiftEtcd(host, 'master-1')).toMatchObject({
       name: NODE_NAME,
       endpoint: 'https://10.0.1.2:2379',
       cacert: `${ON_HOST}/${BUNDLE}`,
@@ -36,7 +36,7 @@ describe('findLocalEtcd', () => {
   it('each certificate has two places of its own, and the first comes first', async () => {
     const { host } = await makeHost();
     await put(host, `${IN_POD}/${PEER}.crt`, '');
-    expect(await findLocalEtcd(host, '')).toMatchObject({
+    expect(await findOpenshiftEtcd(host, '')).toMatchObject({
       cacert: `${ON_HOST}/${BUNDLE}`,
       cert: `${IN_POD}/${PEER}.crt`,
       key: `${ON_HOST}/${PEER}.key`,
@@ -50,7 +50,7 @@ describe('findLocalEtcd', () => {
   ])('%s is in neither place: both are named', async (what, path) => {
     const { host } = await makeHost();
     await rm(host.realPath(`${ON_HOST}/${path}`));
-    await expect(findLocalEtcd(host, '')).rejects.toMatchObject({
+    await expect(findOpenshiftEtcd(host, '')).rejects.toMatchObject({
       code: 'certificate-missing',
       message: `${what} that etcd.env names is not on this host`,
       facts: [
@@ -64,7 +64,7 @@ describe('findLocalEtcd', () => {
     const host = await makeNamelessHost();
     const script = 'etcd --name=${NODE_master_1_ETCD_NAME} --x=https://${NODE_master_1_IP}:2380';
     await put(host, MANIFEST, `env: NODE_master_2_ETCD_NAME\ncommand: ${script}\n`);
-    expect(await findLocalEtcd(host, 'master-2')).toMatchObject({
+    expect(await findOpenshiftEtcd(host, 'master-2')).toMatchObject({
       name: 'master-1',
       endpoint: 'https://[fd00::3]:2379',
     });
@@ -79,12 +79,12 @@ describe('findLocalEtcd', () => {
     const host = await makeNamelessHost();
     if (manifest === undefined) await rm(host.realPath(MANIFEST));
     else await put(host, MANIFEST, manifest);
-    expect(await findLocalEtcd(host, 'master-2')).toMatchObject({ name: 'master-2' });
+    expect(await findOpenshiftEtcd(host, 'master-2')).toMatchObject({ name: 'master-2' });
   });
 
   it('nothing tells which node it is: what is known is shown', async () => {
     const host = await makeNamelessHost();
-    await expect(findLocalEtcd(host, 'localhost')).rejects.toMatchObject({
+    await expect(findOpenshiftEtcd(host, 'localhost')).rejects.toMatchObject({
       code: 'etcd-env-invalid',
       message: 'cannot use etcd.env: it does not tell which of its nodes is this host',
       facts: [

@@ -2,9 +2,9 @@
 // certificates of this host and the addresses of every host.
 
 import { isIPv6 } from 'node:net';
-import { EtcdkeepError } from '../base/errors.ts';
-import { type Host, STATIC_POD_RESOURCES } from './host.ts';
-import { parseAssignments, ShellSyntaxError } from './shell-assignments.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { type Host, STATIC_POD_RESOURCES } from '../host.ts';
+import { parseAssignments, ShellSyntaxError } from '../shell-assignments.ts';
 
 export const ETCD_ENV = `${STATIC_POD_RESOURCES}/etcd-certs/configmaps/etcd-scripts/etcd.env`;
 

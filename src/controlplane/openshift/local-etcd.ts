@@ -1,7 +1,8 @@
-// The etcd member that runs on the host: its endpoint, and the certificates to reach it with.
+// The member of an OpenShift host: its endpoint, and the certificates to reach it with.
 
-import { EtcdkeepError } from '../base/errors.ts';
-import type { CredentialWords } from '../etcd/client/credentials.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { type Host, MANIFESTS } from '../host.ts';
+import type { LocalEtcd } from '../layout.ts';
 import {
   ETCD_ENV,
   type EtcdEnv,
@@ -10,20 +11,6 @@ import {
   readEtcdEnv,
   safeNodeName,
 } from './etcd-env.ts';
-import { type Host, MANIFESTS } from './host.ts';
-
-export interface LocalEtcd {
-  /** Name of the member, which is the node's. */
-  readonly name: string;
-  /** Client URL of this one member: a snapshot is taken from the host it runs on. */
-  readonly endpoint: string;
-  /** Paths as the host knows them; each was a file when it was looked for. */
-  readonly cacert: string;
-  readonly cert: string;
-  readonly key: string;
-  /** As the host knows it. */
-  readonly dataDirectory: string;
-}
 
 const CLIENT_PORT = 2379;
 
@@ -31,20 +18,16 @@ const CLIENT_PORT = 2379;
 const IN_POD = '/etc/kubernetes/static-pod-certs/';
 const ON_HOST = '/etc/kubernetes/static-pod-resources/etcd-certs/';
 
-/** How errors speak of the host's certificates. */
-export const LOCAL_CREDENTIAL_WORDS: CredentialWords = {
-  whose: "this host's",
-  expiredAdvice:
-    'OpenShift renews it once its API is back: "Recovering from expired control plane certificates"; ' +
-    'or name another pair with --cert and --key',
-};
+const EXPIRED_ADVICE =
+  'OpenShift renews it once its API is back: "Recovering from expired control plane certificates"; ' +
+  'or name another pair with --cert and --key';
 
 /**
  * Finds the host's own member.
  * @param hostName the machine's name, asked for when nothing on the host tells which node it is
  * @throws EtcdkeepError `etcd-env-invalid`, `certificate-missing`, `file-failed`
  */
-export async function findLocalEtcd(host: Host, hostName: string): Promise<LocalEtcd> {
+export async function findOpenshiftEtcd(host: Host, hostName: string): Promise<LocalEtcd> {
   const env = await readEtcdEnv(host);
   const node = await findNode(host, env, hostName);
   return {
@@ -53,6 +36,7 @@ export async function findLocalEtcd(host: Host, hostName: string): Promise<Local
     cacert: await findCertificate(host, env.cacert, 'the CA bundle'),
     cert: await findCertificate(host, env.cert, 'the client certificate'),
     key: await findCertificate(host, env.key, 'the client key'),
+    credentialWords: { whose: "this host's", expiredAdvice: EXPIRED_ADVICE },
     dataDirectory: env.dataDirectory,
   };
 }

@@ -1,7 +1,8 @@
 // The static pods of an OpenShift control plane, at the revision that the kubelet is told to run.
 
-import { EtcdkeepError } from '../base/errors.ts';
-import { type Host, MANIFESTS, STATIC_POD_RESOURCES } from './host.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { type Host, MANIFESTS, STATIC_POD_RESOURCES } from '../host.ts';
+import type { StaticPod, StaticPods } from '../layout.ts';
 
 /** In the order in which the documented procedure names them. */
 export const STATIC_POD_NAMES = [
@@ -11,24 +12,25 @@ export const STATIC_POD_NAMES = [
   'etcd-pod',
 ] as const;
 
-export type StaticPodName = (typeof STATIC_POD_NAMES)[number];
+type StaticPodName = (typeof STATIC_POD_NAMES)[number];
 
-export interface StaticPod {
-  readonly name: StaticPodName;
-  readonly revision: number;
-  /** Directory of the revision, as the host knows it. */
-  readonly path: string;
-}
+/** There only where encryption has ever been on. */
+const ENCRYPTION_CONFIG = 'secrets/encryption-config/encryption-config';
 
 /**
  * Finds the four pods. The latest revision is the one that the manifest on this host names; the
  * newest directory may be one that is still being installed, or an old one that was touched.
  * @throws EtcdkeepError `static-pod-missing`, `static-pod-revision-missing`, `file-failed`
  */
-export async function findStaticPods(host: Host): Promise<readonly StaticPod[]> {
+export async function findOpenshiftPods(host: Host): Promise<StaticPods> {
   const pods: StaticPod[] = [];
   for (const name of STATIC_POD_NAMES) pods.push(await findStaticPod(host, name));
-  return pods;
+  const encryptionConfig = `${pods[0]!.path}/${ENCRYPTION_CONFIG}`;
+  return {
+    pods,
+    resources: pods.map(({ path }) => path),
+    encryptionConfig: (await host.isFile(encryptionConfig)) ? encryptionConfig : undefined,
+  };
 }
 
 async function findStaticPod(host: Host, name: StaticPodName): Promise<StaticPod> {
