@@ -4,6 +4,7 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { findHost, type Host, type LayoutName } from '../controlplane/host.ts';
 import type { LocalEtcd } from '../controlplane/layout.ts';
 import { layoutOf } from '../controlplane/layouts.ts';
+import { describeProxy } from '../controlplane/proxy.ts';
 import { lookAtStaticResources } from '../controlplane/static-resources.ts';
 import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import { viewCluster } from './checks/cluster-view.ts';
@@ -38,6 +39,8 @@ export interface CheckRequest extends HostRequest {
 export interface CheckedHost {
   readonly name: string;
   readonly layout: LayoutName;
+  /** The cluster-wide proxy without its credentials; undefined if the host has none. */
+  readonly proxy: string | undefined;
   readonly results: readonly CheckResult[];
 }
 
@@ -52,13 +55,13 @@ export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
   const host = await findHost(request.root);
   const local = await layoutOf(host).findLocalEtcd(host, request.hostName);
   const resources = await lookAtStaticResources(host);
-  const facts = { host, local, resources, target, now: now() };
+  const facts = { host, local, resources, target, now: now(), signal: request.signal };
   const results = await checkWith(request, facts).catch((reason: unknown) => {
     request.signal.throwIfAborted();
     if (!(reason instanceof EtcdkeepError) || reason.exitCode === USAGE_EXIT_CODE) throw reason;
     return runChecks({ ...facts, cluster: reason }, policy);
   });
-  return { name: local.name, layout: host.layout, results };
+  return { name: local.name, layout: host.layout, proxy: await describeProxy(host), results };
 }
 
 async function checkWith(

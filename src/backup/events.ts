@@ -5,7 +5,13 @@ import type { CheckResult, SkippedCheck } from './checks/result.ts';
 import type { SourceMember } from './save.ts';
 
 export type BackupEvent =
-  | { readonly kind: 'host-found'; readonly name: string; readonly layout: LayoutName }
+  | {
+      readonly kind: 'host-found';
+      readonly name: string;
+      readonly layout: LayoutName;
+      /** The cluster-wide proxy without its credentials; undefined if the host has none. */
+      readonly proxy: string | undefined;
+    }
   | {
       readonly kind: 'checks-made';
       readonly checks: readonly CheckResult[];

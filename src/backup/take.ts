@@ -6,6 +6,7 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
 import type { LocalEtcd } from '../controlplane/layout.ts';
 import { layoutOf } from '../controlplane/layouts.ts';
+import { describeProxy } from '../controlplane/proxy.ts';
 import { lookAtStaticResources, type StaticResources } from '../controlplane/static-resources.ts';
 import { EtcdClient } from '../etcd/client/client.ts';
 import { encodeRecord } from '../record/record.ts';
@@ -58,15 +59,16 @@ export async function takeBackup(request: TakeRequest): Promise<Backup> {
 async function takeFromHost(request: TakeRequest, target: Target): Promise<Backup> {
   const host = await findHost(request.root);
   const member = await layoutOf(host).findLocalEtcd(host, request.hostName);
-  request.report({ kind: 'host-found', name: member.name, layout: host.layout });
+  const proxy = await describeProxy(host);
+  request.report({ kind: 'host-found', name: member.name, layout: host.layout, proxy });
   const firstLook = await lookAtStaticResources(host);
   const options = await request.connectTo(host, member);
   const client = await EtcdClient.connect(options);
   const note = await leaveNote(host, target);
   try {
-    const { policy, now } = request;
+    const { policy, now, signal } = request;
     const resources = firstLook;
-    const facts = { host, local: member, resources, target, note, now: now() };
+    const facts = { host, local: member, resources, target, note, now: now(), signal };
     const checks = await checkThrough(client, options, facts, policy);
     request.report({ kind: 'checks-made', checks, skipped: policy.skipped });
     const refusal = refusalOf(checks);

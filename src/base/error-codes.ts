@@ -102,6 +102,29 @@ const table = {
     'the API server could not start with it either; on OpenShift compare it with the secret encryption-config in openshift-kube-apiserver',
   ),
 
+  // The API server of the host.
+  'kubeconfig-missing': failed(
+    'The host has no kubeconfig for its own API server, so what only the API tells is not known.',
+    'OpenShift writes it under static-pod-resources/kube-apiserver-certs; a backup needs none',
+  ),
+  'kubeconfig-invalid': failed(
+    'A kubeconfig cannot be understood, or its current context names what is not in it.',
+    'try it with oc --kubeconfig; a backup needs none',
+  ),
+  'api-unreachable': failed(
+    'The API server did not answer.',
+    'look at its pod with crictl; a backup does not need it',
+    true,
+  ),
+  'api-refused': failed(
+    'The API server, or something in front of it, refused a request.',
+    "the message is the server's own; a backup does not need it",
+  ),
+  'proxy-invalid': failed(
+    "A proxy's URL in the host's proxy file cannot be understood. It is not shown: it may hold a password.",
+    'compare /etc/mco/proxy.env with the status of the Proxy "cluster"',
+  ),
+
   'check-failed': refused(
     'A check before the backup failed, of those that refuse it.',
     'see docs/checks.md',

@@ -4,6 +4,7 @@ import { buildApplication, buildRouteMap, help, text_en, version } from '@stricl
 import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
+import { clusterBackup } from './commands/cluster-backup.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import type { CommandContext } from './context.ts';
 import { renderError } from './error-screen.ts';
@@ -15,8 +16,11 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, snapshot },
-  docs: { brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it' },
+  routes: { backup, check, snapshot, clusterBackup },
+  docs: {
+    hideRoute: { clusterBackup: true },
+    brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it',
+  },
 });
 
 /** The exit code for anything that a command throws. */

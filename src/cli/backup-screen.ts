@@ -12,29 +12,36 @@ import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
 import { VERSION } from './version.ts';
 
 /** Layouts in words. */
-export const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
+const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
   openshift: 'OpenShift layout',
   kubeadm: 'kubeadm layout',
 };
 
 export class BackupScreen {
   readonly #screen: Screen;
+  readonly #podLabel: (pod: string) => string;
+  readonly #saidPods = new Set<string>();
 
-  constructor(screen: Screen) {
+  /** @param podLabel how a static pod is called in the line that it is found; by its name if left out */
+  constructor(
+    screen: Screen,
+    { podLabel = (pod) => pod }: { readonly podLabel?: (pod: string) => string } = {},
+  ) {
     this.#screen = screen;
+    this.#podLabel = podLabel;
   }
 
   draw(event: BackupEvent): void {
     const screen = this.#screen;
     switch (event.kind) {
       case 'host-found':
-        screen.tell('host', `${event.name} · ${LAYOUT_WORDS[event.layout]}`);
+        tellHost(screen, event);
         break;
       case 'checks-made':
         this.#drawChecks(event);
         break;
       case 'static-pod-found':
-        screen.answer(`found latest ${event.pod}: ${event.path}`);
+        this.#drawPod(event);
         break;
       case 'snapshot-started':
         // Where the script prints the version of the etcdctl that it pulled.
@@ -51,6 +58,12 @@ export class BackupScreen {
       default:
         drawTransfer(screen, event);
     }
+  }
+
+  #drawPod({ pod, path }: Extract<BackupEvent, { kind: 'static-pod-found' }>): void {
+    if (this.#saidPods.has(path)) return;
+    this.#saidPods.add(path);
+    this.#screen.answer(`found latest ${this.#podLabel(pod)}: ${path}`);
   }
 
   /** Those that passed are counted, the others are shown. */
@@ -74,6 +87,15 @@ export class BackupScreen {
     tellProof(screen, snapshot);
     tellKeys(screen, record.resources);
   }
+}
+
+/** Which host it is, and what of its settings is used. */
+export function tellHost(
+  screen: Screen,
+  host: { readonly name: string; readonly layout: LayoutName; readonly proxy: string | undefined },
+): void {
+  screen.tell('host', `${host.name} · ${LAYOUT_WORDS[host.layout]}`);
+  if (host.proxy !== undefined) screen.tell('proxy', `${host.proxy}; etcd is reached without it`);
 }
 
 /** The archive holds the encryption keys, and the cluster's private keys even without any. */

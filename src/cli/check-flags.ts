@@ -28,7 +28,7 @@ export const CHECK_FLAGS = {
     kind: 'boolean',
     default: false,
     withNegated: false,
-    brief: "refuse while a static pod is rolled out, as OpenShift's script does",
+    brief: "refuse while something is rolled out, as OpenShift's script does",
   },
 } as const;
 

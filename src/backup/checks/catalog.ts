@@ -54,15 +54,19 @@ const table = {
   ),
   certificates: warn(
     "No certificate that the archive will hold, and none of etcd's on this host, is expired or ends within 14 days.",
-    'OpenShift renews its certificates by itself while the API serves; see what keeps it from that',
+    'OpenShift renews its certificates by itself while the API serves: see what keeps it from that; kubeadm: kubeadm certs renew all',
   ),
   'cluster-age': warn(
-    "The cluster is older than 24 hours, by its etcd authority's oldest certificate. Until the first rotation the certificates in a backup are about to expire.",
+    "OpenShift only: the cluster is older than 24 hours, by its etcd authority's oldest certificate. Until the first rotation the certificates in a backup are about to expire.",
     'take another backup when the cluster is a day old',
   ),
   rollout: warn(
-    'No revision of a static pod newer than the one in its manifest is being installed. With --strict this refuses.',
+    'OpenShift only: no revision of a static pod newer than the one in its manifest is being installed. With --strict this refuses.',
     'wait until the rollout is over, then take the backup',
+  ),
+  'operators-progressing': warn(
+    "OpenShift only: no operator of kube-apiserver, kube-controller-manager, kube-scheduler and etcd says that it is progressing. Asked of this host's own API server. With --strict this refuses.",
+    'wait until oc get clusteroperators shows none of them progressing, then take the backup',
   ),
   'target-outside-data': refuse(
     "The target is not inside etcd's data directory, which a restore replaces.",
@@ -96,3 +100,6 @@ export const CHECK_NAMES = Object.keys(table) as CheckName[];
 
 /** What no backup can do without: these cannot be left out. */
 export const NEEDED: readonly CheckName[] = ['client-certificate', 'member-serves'];
+
+/** What --strict makes refuse, as cluster-backup.sh does while something is rolled out. */
+export const STRICT: readonly CheckName[] = ['rollout', 'operators-progressing'];

@@ -18,6 +18,7 @@ import {
   checkOtherMembers,
   checkQuorum,
 } from './member-checks.ts';
+import { checkOperators } from './operators.ts';
 import {
   ask,
   type Check,
@@ -34,7 +35,7 @@ import { checkClock, checkKeysApart, checkSpace, checkTargetOutsideData } from '
 export interface CheckPolicy {
   /** Checks that are left out, with the reason. */
   readonly skipped: readonly SkippedCheck[];
-  /** A rollout refuses, as in OpenShift's script. */
+  /** What is being rolled out refuses, as in OpenShift's script. */
   readonly strict: boolean;
 }
 
@@ -49,6 +50,7 @@ export interface PreflightFacts {
   /** What this run has said of itself, or why it could not; undefined if it takes no backup. */
   readonly note?: BackupNote | EtcdkeepError;
   readonly now: Date;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -99,10 +101,11 @@ function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Che
 }
 
 /** kubeadm's static pods have no revisions, and its certificates last a year from the first day on. */
-function openshiftChecks({ host, local, resources, now }: PreflightFacts) {
+function openshiftChecks({ host, local, resources, now, signal }: PreflightFacts) {
   return {
     'cluster-age': () => checkClusterAge(host, local, now),
     rollout: () => checkRollout(host, resources.pods),
+    'operators-progressing': () => checkOperators(host, signal),
   } satisfies Partial<Record<CheckName, Check>>;
 }
 

@@ -1,7 +1,7 @@
 // What comes out of a check.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import { CHECKS, type CheckName } from './catalog.ts';
+import { CHECKS, type CheckName, STRICT } from './catalog.ts';
 
 export interface Outcome {
   /** `unknown` where it could not be asked: never taken for passed, and never refuses. */
@@ -30,7 +30,7 @@ export type Check = () => Outcome | Promise<Outcome>;
 
 /** The result of a check; what it could not find out is unknown. */
 export async function ask(name: CheckName, check: Check, isStrict: boolean): Promise<CheckResult> {
-  const severity = isStrict && name === 'rollout' ? 'refuse' : CHECKS[name].severity;
+  const severity = isStrict && STRICT.includes(name) ? 'refuse' : CHECKS[name].severity;
   try {
     return { name, severity, ...(await check()) };
   } catch (reason) {

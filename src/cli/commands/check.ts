@@ -3,7 +3,7 @@
 import { buildCommand } from '@stricli/core';
 import { CHECKS } from '../../backup/checks/catalog.ts';
 import { isRefusing, refusalOf } from '../../backup/checks/preflight.ts';
-import { LAYOUT_WORDS } from '../backup-screen.ts';
+import { tellHost } from '../backup-screen.ts';
 import { checkLine, checkSummary } from '../check-screen.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
@@ -19,9 +19,9 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     const request = hostRequest(flags, this);
     // Loaded here, so that no other command, and not --help, waits for it.
     const { checkHost } = await import('../../backup/check.ts');
-    const { name, layout, results } = await checkHost({ ...request, directory });
+    const { results, ...host } = await checkHost({ ...request, directory });
     const { skipped } = request.policy;
-    screen.tell('host', `${name} · ${LAYOUT_WORDS[layout]}`);
+    tellHost(screen, host);
     for (const result of results) screen.answer(checkLine(result));
     screen.tell('checks', checkSummary(results, skipped.length));
     for (const result of results) {
@@ -30,7 +30,7 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     }
     const refusing = refusalOf(results);
     screen.document({
-      host: { name, layout },
+      host: { name: host.name, layout: host.layout },
       checks: results,
       skipped,
       ...(refusing === undefined ? {} : errorDocument(refusing)),

@@ -18,6 +18,11 @@ const CLIENT_PORT = 2379;
 const IN_POD = '/etc/kubernetes/static-pod-certs/';
 const ON_HOST = '/etc/kubernetes/static-pod-resources/etcd-certs/';
 
+/** Where the host keeps what etcd.env names by its path in the etcd pod. */
+export function onHost(inPod: string): string {
+  return inPod.replace(IN_POD, ON_HOST);
+}
+
 const EXPIRED_ADVICE =
   'OpenShift renews it once its API is back: "Recovering from expired control plane certificates"; ' +
   'or name another pair with --cert and --key';
@@ -75,7 +80,7 @@ async function nodeOfManifest(host: Host): Promise<string> {
 }
 
 async function findCertificate(host: Host, hostPath: string, what: string): Promise<string> {
-  const places = [hostPath, hostPath.replace(IN_POD, ON_HOST)];
+  const places = [hostPath, onHost(hostPath)];
   for (const place of places) if (await host.isFile(place)) return place;
   throw new EtcdkeepError(
     'certificate-missing',

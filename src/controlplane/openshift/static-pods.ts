@@ -24,7 +24,7 @@ const ENCRYPTION_CONFIG = 'secrets/encryption-config/encryption-config';
  */
 export async function findOpenshiftPods(host: Host): Promise<StaticPods> {
   const pods: StaticPod[] = [];
-  for (const name of STATIC_POD_NAMES) pods.push(await findStaticPod(host, name));
+  for (const name of STATIC_POD_NAMES) pods.push(await findOpenshiftPod(host, name));
   const encryptionConfig = `${pods[0]!.path}/${ENCRYPTION_CONFIG}`;
   return {
     pods,
@@ -33,7 +33,8 @@ export async function findOpenshiftPods(host: Host): Promise<StaticPods> {
   };
 }
 
-async function findStaticPod(host: Host, name: StaticPodName): Promise<StaticPod> {
+/** @throws EtcdkeepError `static-pod-missing`, `static-pod-revision-missing`, `file-failed` */
+export async function findOpenshiftPod(host: Host, name: StaticPodName): Promise<StaticPod> {
   const manifest = `${MANIFESTS}/${name}.yaml`;
   if (!(await host.isFile(manifest))) {
     throw new EtcdkeepError('static-pod-missing', `this host runs no ${name}: it has no manifest`, {

@@ -1,0 +1,40 @@
+// The API server of an OpenShift host itself, with the credentials that the host keeps for recovery.
+
+import { EtcdkeepError } from '../../base/errors.ts';
+import { ApiClient } from '../../kubernetes/api-client.ts';
+import { readKubeconfig } from '../../kubernetes/kubeconfig.ts';
+import { type Host, STATIC_POD_RESOURCES } from '../host.ts';
+import { proxyFor, readProxy } from '../proxy.ts';
+
+/** The one that cluster-backup.sh uses (cluster-etcd-operator, bindata/etcd/etcd-common-tools). */
+export const LOCALHOST_KUBECONFIG = `${STATIC_POD_RESOURCES}/kube-apiserver-certs/secrets/node-kubeconfigs/localhost.kubeconfig`;
+
+/**
+ * Opens a client for it. Nothing is sent yet.
+ * @param timeoutMs for the whole of one request
+ * @throws EtcdkeepError `kubeconfig-missing`, `kubeconfig-invalid`, `proxy-invalid`, `file-failed`
+ */
+export async function openLocalApi(
+  host: Host,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ApiClient> {
+  const path = host.realPath(LOCALHOST_KUBECONFIG);
+  if (!(await host.isFile(LOCALHOST_KUBECONFIG))) {
+    throw new EtcdkeepError(
+      'kubeconfig-missing',
+      'this host has no kubeconfig for its API server',
+      {
+        path,
+      },
+    );
+  }
+  const text = await host.readText(LOCALHOST_KUBECONFIG);
+  const access = await readKubeconfig(text, LOCALHOST_KUBECONFIG, (file) => host.readText(file));
+  const proxy = await readProxy(host);
+  return new ApiClient(access, {
+    proxy: proxy === undefined ? undefined : proxyFor(access.server, proxy),
+    timeoutMs,
+    signal,
+  });
+}
