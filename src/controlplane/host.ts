@@ -20,6 +20,10 @@ const ETCD_CERTS = `${STATIC_POD_RESOURCES}/etcd-certs`;
 /** What kubeadm writes where etcd runs on the control plane's own hosts. */
 const KUBEADM_ETCD = `${MANIFESTS}/etcd.yaml`;
 
+const KUBEADM_API_SERVER = `${MANIFESTS}/kube-apiserver.yaml`;
+const ETCD_ELSEWHERE =
+  "its API server's etcd runs on other hosts: save a snapshot of one with etcdkeep snapshot save, and keep /etc/kubernetes with it";
+
 /** Paths in an archive are relative to this directory of the host. */
 const ARCHIVE_BASES: Readonly<Record<LayoutName, string>> = {
   // As cluster-backup.sh has it (tar -C /etc/kubernetes).
@@ -96,17 +100,18 @@ export async function findHost(
     throw notAControlPlane(
       `neither OpenShift's ${host.realPath(ETCD_CERTS)} nor kubeadm's ${host.realPath(KUBEADM_ETCD)} is there`,
       candidate,
+      (await host.isFile(KUBEADM_API_SERVER)) ? ETCD_ELSEWHERE : undefined,
     );
   }
   const looked = roots.map((candidate) => join(candidate, MANIFESTS));
   throw notAControlPlane(`there is no ${looked.join(' and no ')}`, roots[0]!);
 }
 
-function notAControlPlane(why: string, root: string): EtcdkeepError {
+function notAControlPlane(why: string, root: string, advice?: string): EtcdkeepError {
   return new EtcdkeepError(
     'not-a-control-plane-host',
     `this is not a control-plane host with an etcd of its own: ${why}`,
-    { path: root },
+    { path: root, ...(advice === undefined ? {} : { advice }) },
   );
 }
 

@@ -82,7 +82,8 @@ describe('parseAssignments', () => {
       }),
       { numRuns: 300 },
     );
-  });
+    // 300 shells are started.
+  }, 30_000);
 
   it('never hangs and fails with its own error alone', () => {
     fc.assert(

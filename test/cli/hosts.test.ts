@@ -31,7 +31,7 @@ describeWithEtcd(VERSION, 'backup of a host', () => {
       'that is a worker',
       (host) => remove(host.etcdCerts),
       'not-a-control-plane-host',
-      /etcd-certs is not there$/,
+      /neither OpenShift's .*\/etcd-certs nor kubeadm's .*\/etcd\.yaml is there$/,
     ],
     ['without an etcd.env', (host) => remove(host.etcdEnv), 'etcd-env-invalid', /is not there$/],
     [
