@@ -10,7 +10,7 @@ import { openFileSource } from '../../src/bbolt/file-source.ts';
 import { readDatabaseStatus } from '../../src/etcd/store/database-status.ts';
 import { readRecord } from '../../src/record/record.ts';
 import type { BackupRecord } from '../../src/record/schema.ts';
-import { type BackupFiles, backupFiles, stampOfFile } from '../../src/record/stamp.ts';
+import { type BackupFiles, filesBeside } from '../../src/record/stamp.ts';
 import type { EtcdBinaries } from '../servers/versions.ts';
 
 const TRAILER_BYTES = 32;
@@ -26,7 +26,7 @@ export async function checkBackup(
   say: (text: string) => void,
 ): Promise<BackupFiles> {
   const records = (await readdir(directory)).filter((name) => name.startsWith('backup_')).sort();
-  const files = backupFiles(stampOfFile(records.at(-1)!)!);
+  const files = filesBeside(records.at(-1)!)!;
   const record = await readRecord(join(directory, files.record));
   const snapshot = join(directory, files.snapshot);
   const archive = join(directory, files.resources);
