@@ -5,6 +5,7 @@ import type { BigIntStats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { EtcdkeepError, readError, systemCodeOf } from '../base/errors.ts';
+import { formatBytes } from '../base/units.ts';
 import type { Host } from './host.ts';
 
 export interface TreeEntry {
@@ -27,6 +28,8 @@ export interface TreeEntry {
 // A control plane has some 200 entries four levels deep.
 const MAX_ENTRIES = 100_000;
 const MAX_DEPTH = 64;
+/** They are a few MB. What is more is none of theirs, such as a sparse file that would be read for hours. */
+const MAX_BYTES = 2 ** 30;
 
 /**
  * Lists files, and directories with all below them: a directory before what is in it, names in byte order.
@@ -38,6 +41,7 @@ export async function listTrees(
   resources: readonly string[],
 ): Promise<readonly TreeEntry[]> {
   const entries: TreeEntry[] = [];
+  let bytes = 0;
   // The next one to look at is the last.
   const pending = resources.map((path) => relative(host.archiveBase, path)).reverse();
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
@@ -46,6 +50,8 @@ export async function listTrees(
     if (path.split('/').length > MAX_DEPTH) throw refused(host, path, 'directories without an end');
     const entry = await lookAt(host, path);
     entries.push(entry);
+    bytes += entry.sizeBytes;
+    if (bytes > MAX_BYTES) throw refused(host, path, `more than ${formatBytes(MAX_BYTES)} in all`);
     if (entry.type !== 'directory') continue;
     const names = await namesIn(host, path);
     pending.push(...names.map((name) => `${path}/${name}`).reverse());

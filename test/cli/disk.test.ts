@@ -56,6 +56,21 @@ describeWithEtcd(VERSION, 'the target', () => {
       });
     });
 
+    describe.each(COMMANDS)('$command', ({ command, line }) => {
+      it.each([0, 1, 50, 99])('that is full at %i %% of the snapshot', async (percent) => {
+        const pages = Number((await etcd().gateway.status())['dbSize']) / PAGE_BYTES;
+        // Directories have a page each; the last one is what the snapshot then has to itself.
+        const overhead = command === 'backup' ? 3 : 2;
+        const size = (overhead + Math.floor((pages * percent) / 100)) * PAGE_BYTES;
+        const { path } = await volumeForTest(`size=${size}`);
+        await put(path);
+        const flags = [...reach(), ...(command === 'backup' ? ['--skip-check=space'] : [])];
+        const outcome = await untouched(path, () => runCli(line(path, host(), flags)));
+        const { message } = expectFailure(outcome, 'disk-full');
+        expect(message).toMatch(/no space is left on the file system$/);
+      });
+    });
+
     it('backup: too small, which is seen before anything is written', async () => {
       const { path } = await volumeForTest('size=2m');
       await put(path);
