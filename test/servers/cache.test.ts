@@ -2,7 +2,13 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { findRelease } from './binaries.ts';
-import { cacheDirectory, fillCache, findCached, rememberReason } from './cache.ts';
+import {
+  cacheDirectory,
+  fillCache,
+  findCached,
+  releaseDirectory,
+  rememberReason,
+} from './cache.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import { serves } from './versions.ts';
 
@@ -26,13 +32,13 @@ describe('the cache of servers', () => {
 
   it('has a release once it is filled', async () => {
     expect(await findCached('3.6.16')).toBeUndefined();
-    await fillCache('3.6.16', fill);
+    await fillCache(releaseDirectory('3.6.16'), fill);
     const etcd = join(directory, 'servers/etcd-3.6.16/etcd');
     expect(await findRelease('3.6.16')).toMatchObject({ binaries: { version: '3.6.16', etcd } });
   });
 
   it('has nothing of a release whose making failed', async () => {
-    const failing = fillCache('3.6.16', async (place) => {
+    const failing = fillCache(releaseDirectory('3.6.16'), async (place) => {
       await writeFile(join(place, 'etcd'), '', { mode: 0o755 });
       throw new Error('no network');
     });
@@ -41,7 +47,10 @@ describe('the cache of servers', () => {
   });
 
   it('loses nothing when two make the same release', async () => {
-    await Promise.all([fillCache('3.6.16', fill), fillCache('3.6.16', fill)]);
+    await Promise.all([
+      fillCache(releaseDirectory('3.6.16'), fill),
+      fillCache(releaseDirectory('3.6.16'), fill),
+    ]);
     expect(await readdir(cacheDirectory())).toEqual(['etcd-3.6.16']);
   });
 
@@ -49,7 +58,7 @@ describe('the cache of servers', () => {
     // No process has the largest id that Linux could give.
     await mkdir(join(cacheDirectory(), '.unfinished-4194304-abc'), { recursive: true });
     await mkdir(join(cacheDirectory(), `.unfinished-${process.ppid}-abc`));
-    await fillCache('3.6.16', fill);
+    await fillCache(releaseDirectory('3.6.16'), fill);
     expect((await readdir(cacheDirectory())).sort()).toEqual([
       `.unfinished-${process.ppid}-abc`,
       'etcd-3.6.16',
@@ -57,7 +66,7 @@ describe('the cache of servers', () => {
   });
 
   it('takes any 3.4 for 3.4.23, and no other release for another', async () => {
-    await fillCache('3.4.30', fill);
+    await fillCache(releaseDirectory('3.4.30'), fill);
     expect(await findRelease('3.4.23')).toMatchObject({ binaries: { version: '3.4.30' } });
     expect(serves('3.5.16', '3.5.35')).toBe(false);
   });

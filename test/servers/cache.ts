@@ -54,12 +54,12 @@ export async function binariesIn(
 }
 
 /**
- * Fills a release's place in the cache. `fill` writes the programs into a directory of its own, which
- * gets its name only when it is complete: a killed build leaves nothing that looks whole, and of two
- * processes that make the same release the first one wins and the other one drops its work.
+ * Fills a place in the cache. `fill` writes the programs into a directory of its own, which gets its name
+ * only when it is complete: a killed build leaves nothing that looks whole, and of two processes that make
+ * the same release the first one wins and the other one drops its work.
  */
 export async function fillCache(
-  version: string,
+  place: string,
   fill: (directory: string) => Promise<void>,
 ): Promise<void> {
   await mkdir(cacheDirectory(), { recursive: true });
@@ -67,8 +67,10 @@ export async function fillCache(
   const directory = await mkdtemp(join(cacheDirectory(), `${UNFINISHED}${process.pid}-`));
   try {
     await fill(directory);
-    await rename(directory, releaseDirectory(version)).catch(async (error: unknown) => {
-      if ((await findCached(version)) === undefined) throw error;
+    await rename(directory, place).catch(async (error: unknown) => {
+      await access(place).catch(() => {
+        throw error;
+      });
     });
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -85,19 +87,19 @@ async function removeUnfinished(): Promise<void> {
   }
 }
 
-/** Remembers why a release could not be had, for the tests that will not run. */
-export async function rememberReason(version: string, reason: string | undefined): Promise<void> {
+/** Remembers why a server could not be had, for the tests that will not run. */
+export async function rememberReason(server: string, reason: string | undefined): Promise<void> {
   await mkdir(cacheDirectory(), { recursive: true });
-  if (reason === undefined) await rm(reasonFile(version), { force: true });
-  else await writeFile(reasonFile(version), `${reason}\n`);
+  if (reason === undefined) await rm(reasonFile(server), { force: true });
+  else await writeFile(reasonFile(server), `${reason}\n`);
 }
 
 /** The file with that reason. */
-export function reasonFile(version: string): string {
-  return join(cacheDirectory(), `missing-${version}`);
+export function reasonFile(server: string): string {
+  return join(cacheDirectory(), `missing-${server}`);
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+export async function isExecutable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
     () => false,

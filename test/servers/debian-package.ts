@@ -2,7 +2,7 @@
 // service is started: the packages are downloaded and opened, not handed to dpkg.
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fillCache } from './cache.ts';
+import { fillCache, releaseDirectory } from './cache.ts';
 import { lastLine, runCommand } from './command.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import { findOnPath } from './processes.ts';
@@ -36,7 +36,7 @@ export async function unpackPackage(version: string): Promise<void> {
     for (const name of await readdir(scratch)) {
       await must('dpkg-deb', ['-x', name, 'unpacked'], scratch);
     }
-    await fillCache(version, async (directory) => {
+    await fillCache(releaseDirectory(version), async (directory) => {
       const programs = join(scratch, 'unpacked/usr/bin');
       for (const name of await readdir(programs)) {
         if (PROGRAMS.has(name)) await copyFile(join(programs, name), join(directory, name));

@@ -1,14 +1,16 @@
-// Servers in vitest: stopped with their test, and never passed over in silence. A test whose etcd
+// Servers in vitest: stopped with their test, and never passed over in silence. A test whose server
 // cannot be had is skipped with the reason, which the reporter repeats at the end.
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
+import { type ApiServer, type ApiServerOptions, startApiServer } from './api-server.ts';
 import { findRelease } from './binaries.ts';
 import { type EtcdCluster, type EtcdOptions, startEtcd } from './etcd.ts';
+import { findApiServer, KUBERNETES_VERSION } from './kubernetes.ts';
 import { ETCD_VERSIONS, type EtcdVersion } from './versions.ts';
 
 declare module 'vitest' {
   interface TaskMeta {
     /** Why the tests below were not run. */
-    notRun?: { readonly version: string; readonly reason: string };
+    notRun?: { readonly server: string; readonly reason: string };
   }
 }
 
@@ -17,6 +19,8 @@ const releases = new Map(
     ETCD_VERSIONS.map(async (version) => [version, await findRelease(version)] as const),
   ),
 );
+
+const apiServer = await findApiServer();
 
 /** Describes something once for each version: `describeEachVersion('snapshot', (version) => ...)`. */
 export function describeEachVersion(
@@ -37,11 +41,21 @@ export function describeWithEtcd(version: EtcdVersion, name: string, body: () =>
     return;
   }
   const { reason } = found;
-  describe(
-    `${name} (not run: ${reason})`,
-    { skip: true, meta: { notRun: { version, reason } } },
-    body,
-  );
+  describeNotRun(name, { server: `etcd ${version}`, reason }, body);
+}
+
+/** Describes something that needs an API server; its tests are skipped if that cannot be had. */
+export function describeWithApiServer(name: string, body: () => void): void {
+  if ('program' in apiServer) describe(name, body);
+  else describeNotRun(name, { server: `kube-apiserver ${KUBERNETES_VERSION}`, ...apiServer }, body);
+}
+
+function describeNotRun(
+  name: string,
+  notRun: { readonly server: string; readonly reason: string },
+  body: () => void,
+): void {
+  describe(`${name} (not run: ${notRun.reason})`, { skip: true, meta: { notRun } }, body);
 }
 
 /** Starts a cluster that is stopped when the running test has finished. */
@@ -64,5 +78,21 @@ export function etcdForSuite(options: EtcdOptions): () => EtcdCluster {
   return () => {
     if (cluster === undefined) throw new Error('the cluster runs only while tests do');
     return cluster;
+  };
+}
+
+/** The same for an API server that stores in a cluster. */
+export function apiServerForSuite(
+  etcd: () => EtcdCluster,
+  options?: ApiServerOptions,
+): () => ApiServer {
+  let server: ApiServer | undefined;
+  beforeAll(async () => {
+    server = await startApiServer(etcd(), options);
+  }, 60_000);
+  afterAll(() => server?.stop());
+  return () => {
+    if (server === undefined) throw new Error('the API server runs only while tests do');
+    return server;
   };
 }

@@ -1,7 +1,7 @@
 // etcd built from its published Go modules, as upstream releases them: no cgo, no paths, stripped.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fillCache } from './cache.ts';
+import { fillCache, releaseDirectory } from './cache.ts';
 import { lastLine, runCommand } from './command.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import { findOnPath } from './processes.ts';
@@ -33,7 +33,7 @@ export async function buildRelease(version: string): Promise<void> {
       join(scratch, 'go.mod'),
       `module etcdkeep.test/servers\n\ngo 1.17\n\nrequire (\n${requirements.join('\n')}\n)\n`,
     );
-    await fillCache(version, async (directory) => {
+    await fillCache(releaseDirectory(version), async (directory) => {
       for (const [name, module] of Object.entries(MODULES)) {
         await build(scratch, module, join(directory, name), version);
       }

@@ -1,21 +1,35 @@
-// Gets every etcd release that the tests know, and says in a line each where it came from.
-// With ETCDKEEP_REQUIRE_ALL=1 a release that cannot be had is a failure.
+// Gets every server that the tests know, and says in a line each where it came from.
+// With ETCDKEEP_REQUIRE_ALL=1 one that cannot be had is a failure.
 import { prepareRelease } from './binaries.ts';
+import { KUBERNETES_VERSION, prepareApiServer } from './kubernetes.ts';
 import { ETCD_VERSIONS } from './versions.ts';
 
 let missing = 0;
-for (const version of ETCD_VERSIONS) {
+
+async function prepare(
+  server: string,
+  get: () => Promise<{ readonly source: string } | { readonly reason: string }>,
+): Promise<void> {
   const start = performance.now();
-  const found = await prepareRelease(version);
+  const found = await get();
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  if ('binaries' in found) {
-    console.log(`etcd ${found.binaries.version}: from ${found.binaries.source}, ${seconds} s`);
+  if ('source' in found) {
+    console.log(`${server}: from ${found.source}, ${seconds} s`);
   } else {
     missing += 1;
-    console.log(`etcd ${version}: cannot be had, ${found.reason} (${seconds} s)`);
+    console.log(`${server}: cannot be had, ${found.reason} (${seconds} s)`);
   }
 }
+
+for (const version of ETCD_VERSIONS) {
+  await prepare(`etcd ${version}`, async () => {
+    const found = await prepareRelease(version);
+    return 'binaries' in found ? found.binaries : found;
+  });
+}
+await prepare(`kube-apiserver ${KUBERNETES_VERSION}`, prepareApiServer);
+
 if (missing > 0 && process.env.ETCDKEEP_REQUIRE_ALL === '1') {
-  console.error(`${missing} of ${ETCD_VERSIONS.length} etcd versions cannot be had`);
+  console.error(`${missing} servers cannot be had`);
   process.exitCode = 1;
 }

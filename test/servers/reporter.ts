@@ -1,4 +1,4 @@
-// The end of a test run: which etcd versions could not be had, what was therefore not run, and the
+// The end of a test run: which servers could not be had, what was therefore not run, and the
 // counts alone on the last line. With ETCDKEEP_REQUIRE_ALL=1 anything that was not run is a failure.
 import type { Reporter, SerializedError, TestModule, TestSuite } from 'vitest/node';
 
@@ -38,9 +38,9 @@ function count(modules: readonly TestModule[]): Counts {
   return counts;
 }
 
-/** A line for each version that could not be had, and below it the blocks that needed it. */
+/** A line for each server that could not be had, and below it the blocks that needed it. */
 function notRun(modules: readonly TestModule[]): string[] {
-  const byVersion = new Map<string, string[]>();
+  const byServer = new Map<string, string[]>();
   for (const module of modules) {
     for (const suite of module.children.allSuites()) {
       const missing = suite.meta().notRun;
@@ -48,13 +48,13 @@ function notRun(modules: readonly TestModule[]): string[] {
       const { parent } = suite;
       const isInner = parent.type === 'suite' && parent.meta().notRun !== undefined;
       if (missing === undefined || isInner) continue;
-      const heading = `etcd ${missing.version} could not be had: ${missing.reason}`;
-      const lines = byVersion.get(heading) ?? [];
+      const heading = `${missing.server} could not be had: ${missing.reason}`;
+      const lines = byServer.get(heading) ?? [];
       lines.push(`  not run: ${module.relativeModuleId} > ${nameOf(suite)}, ${tests(suite)}`);
-      byVersion.set(heading, lines);
+      byServer.set(heading, lines);
     }
   }
-  return [...byVersion].flatMap(([heading, lines]) => [heading, ...lines]);
+  return [...byServer].flatMap(([heading, lines]) => [heading, ...lines]);
 }
 
 /** The block's name without the reason, which the heading has. */

@@ -1,0 +1,183 @@
+// A real kube-apiserver for tests, which stores in a test cluster of etcd as OpenShift's does: it is always
+// stopped, by `stop()` or with the process.
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { kubeconfigText } from '../fixtures/kubeconfig.ts';
+import { freeLoopbackAddress } from './addresses.ts';
+import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
+import type { EtcdCluster } from './etcd.ts';
+import { findApiServer } from './kubernetes.ts';
+import { CertificateAuthority, type KeyPairFiles } from './pki.ts';
+import { cleanEnvironment, spawnServer } from './processes.ts';
+
+const PORT = 6443;
+const READY_TIMEOUT_MS = 50_000;
+const READY_INTERVAL_MS = 100;
+
+export interface ApiServerOptions {
+  /** More names that its certificate is for. */
+  readonly names?: readonly string[];
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export class ApiServer {
+  readonly url: string;
+  readonly #directory: string;
+  readonly #process: ReturnType<typeof spawnServer>;
+  readonly #credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
+
+  constructor(
+    url: string,
+    directory: string,
+    child: ReturnType<typeof spawnServer>,
+    credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer },
+  ) {
+    this.url = url;
+    this.#directory = directory;
+    this.#process = child;
+    this.#credentials = credentials;
+  }
+
+  /** A kubeconfig of a cluster-admin. @param server as it is to be reached; defaults to the address */
+  kubeconfig(server = this.url): string {
+    return kubeconfigText({ server, ...this.#credentials });
+  }
+
+  /** Sends a request as cluster-admin. Throws unless it is answered with 2xx. */
+  async request(method: string, path: string, body?: unknown): Promise<unknown> {
+    const answer = await this.#send(method, path, body);
+    if (answer.status < 300) return answer.body;
+    throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Kills it and removes its files. */
+  async stop(): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      const exit = once(this.#process, 'exit');
+      this.#process.kill('SIGKILL');
+      await exit;
+    }
+    removeTemporaryDirectory(this.#directory);
+  }
+
+  async waitUntilReady(): Promise<void> {
+    const deadline = performance.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const answer = await this.#send('GET', '/readyz').catch(() => undefined);
+      if (answer?.status === 200) return;
+      if (this.#process.exitCode !== null || performance.now() > deadline) {
+        const log = readFileSync(join(this.#directory, 'log'), 'utf8').split('\n').slice(-20);
+        throw new Error(`kube-apiserver is not ready:\n${log.join('\n')}`);
+      }
+      await sleep(READY_INTERVAL_MS);
+    }
+  }
+
+  #send(method: string, path: string, body?: unknown): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const options = { method, headers, agent: false, ...this.#credentials } as const;
+    const outgoing = request(new URL(path, this.url), options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        const isJson = response.headers['content-type']?.startsWith('application/json') === true;
+        resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+    return promise;
+  }
+}
+
+/** Starts one and waits until it is ready. */
+export async function startApiServer(
+  etcd: EtcdCluster,
+  { names = [] }: ApiServerOptions = {},
+): Promise<ApiServer> {
+  const found = await findApiServer();
+  if ('reason' in found) throw new Error(`kube-apiserver cannot be had: ${found.reason}`);
+  const directory = temporaryDirectory();
+  const address = await freeLoopbackAddress();
+  const authority = await CertificateAuthority.create(directory, 'kube-ca');
+  const serving = await authority.issue('serving', {
+    commonName: 'kube-apiserver',
+    names: [address, 'localhost', ...names],
+  });
+  const signing = await authority.issue('service-account', { commonName: 'service-account' });
+  const admin = await authority.issue('admin', {
+    commonName: 'system:admin',
+    organization: 'system:masters',
+    usages: ['client'],
+  });
+  const log = openSync(join(directory, 'log'), 'a');
+  const args = flags(etcd, { address, ca: authority.cert, serving, signing });
+  const child = spawnServer(found.program, args, cleanEnvironment(), log);
+  closeSync(log);
+  const server = new ApiServer(`https://${address}:${PORT}`, directory, child, {
+    ca: await readFile(authority.cert),
+    cert: await readFile(admin.cert),
+    key: await readFile(admin.key),
+  });
+  try {
+    await server.waitUntilReady();
+    return server;
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+function flags(
+  { endpoints, member }: EtcdCluster,
+  own: {
+    readonly address: string;
+    readonly ca: string;
+    readonly serving: KeyPairFiles;
+    readonly signing: KeyPairFiles;
+  },
+): string[] {
+  const { tls } = member;
+  const client =
+    tls === undefined
+      ? []
+      : [
+          `--etcd-cafile=${tls.ca}`,
+          `--etcd-certfile=${tls.client.cert}`,
+          `--etcd-keyfile=${tls.client.key}`,
+        ];
+  return [
+    `--etcd-servers=${endpoints.join(',')}`,
+    ...client,
+    // OpenShift's; upstream's is /registry.
+    '--etcd-prefix=kubernetes.io',
+    `--bind-address=${own.address}`,
+    `--secure-port=${PORT}`,
+    `--tls-cert-file=${own.serving.cert}`,
+    `--tls-private-key-file=${own.serving.key}`,
+    `--client-ca-file=${own.ca}`,
+    '--authorization-mode=RBAC',
+    `--service-account-key-file=${own.signing.cert}`,
+    `--service-account-signing-key-file=${own.signing.key}`,
+    '--service-account-issuer=https://kubernetes.default.svc',
+    '--service-cluster-ip-range=10.96.0.0/16',
+    // An address of the loopback is none that a Service could point to.
+    '--endpoint-reconciler-type=none',
+    '--disable-admission-plugins=ServiceAccount',
+  ];
+}
