@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { checkBackup } from '../demo/check-backup.ts';
+import { binariesOf } from '../servers/etcd.ts';
 import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
 import { COMMANDS } from './commands.ts';
 import { expectFailure } from './failure.ts';
@@ -69,6 +71,15 @@ describeWithEtcd(VERSION, 'the target', () => {
         const { message } = expectFailure(outcome, 'disk-full');
         expect(message).toMatch(/no space is left on the file system$/);
       });
+    });
+
+    it('backup: a mount of its own without direct I/O, in a directory of any name', async () => {
+      const { path } = await volumeForTest('size=64m');
+      const directory = join(path, 'it\'s a "name"\nof two lines, ünï $(id)');
+      const { code, stdout, stderr } = await runCli(COMMANDS[0]!.line(directory, host()));
+      expect(code, stderr).toBe(0);
+      expect(stdout).toContain(`are successfully saved to ${directory}\n`);
+      await checkBackup(directory, await binariesOf(VERSION), () => undefined);
     });
 
     it('backup: too small, which is seen before anything is written', async () => {
