@@ -1,6 +1,6 @@
 // Whether the place for the backup will do.
 
-import { readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { readError, systemCodeOf } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
@@ -112,12 +112,16 @@ export async function checkTargetOutsideData(
   return passed(`${directoriesOf(target).join(' and ')}: outside ${dataDirectory}`);
 }
 
+/** The kernel follows links and goes up: at the root, what is above is the root again. */
 async function isBelow(directory: string, ancestor: string): Promise<boolean> {
-  const place = await realpath(await nearestDirectory(directory));
-  for (let path = place; ; path = dirname(path)) {
-    if ((await identity(path)) === ancestor) return true;
-    if (path === dirname(path)) return false;
+  let path = await nearestDirectory(directory);
+  for (let here = await identity(path); here !== ancestor; ) {
+    path = `${path}/..`;
+    const above = await identity(path);
+    if (above === here) return false;
+    here = above;
   }
+  return true;
 }
 
 /** The directory itself, or the nearest one above it that is there. */
