@@ -10,6 +10,7 @@ import { createKubeadmHost } from '../fixtures/kubeadm-host.ts';
 import type { OpenshiftHost } from '../fixtures/openshift-host.ts';
 import { binariesOf } from '../servers/etcd.ts';
 import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
+import { expectFailure } from './failure.ts';
 import { namespacesMissing, runAsHost } from './host-namespace.ts';
 import { runCli } from './run.ts';
 import { directoryForTest, hostForTest, usedDirectory } from './scene.ts';
@@ -75,11 +76,9 @@ describe.skipIf(missing !== undefined)(
         it('refuses with an API server that is down, and names the way out', async () => {
           const directory = await usedDirectory();
           const host = await hostForTest(etcd());
-          const { code, stdout } = await untouched(directory, () =>
-            Promise.resolve(run(host, directory)),
-          );
-          expect(code).toBe(1);
-          expect(stdout.split('\n')).toEqual([
+          const outcome = await untouched(directory, () => Promise.resolve(run(host, directory)));
+          expectFailure(outcome, 'api-unreachable');
+          expect(outcome.stdout.split('\n')).toEqual([
             ...CERTIFICATE,
             'Could not find the status of the kube-apiserver. Check if the API server is running. Pass the --force flag to skip checks.',
             '',
@@ -89,9 +88,9 @@ describe.skipIf(missing !== undefined)(
         it('refuses where there is no kubeconfig for it', async () => {
           const host = await hostForTest(etcd());
           await rm(host.kubeconfig);
-          const { code, stdout } = run(host, directoryForTest());
-          expect(code).toBe(1);
-          expect(stdout).toContain(
+          const outcome = run(host, directoryForTest());
+          expectFailure(outcome, 'kubeconfig-missing');
+          expect(outcome.stdout).toContain(
             '\nValid kubeconfig is not found in kube-apiserver-certs. Exiting!\n',
           );
         });

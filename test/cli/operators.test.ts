@@ -129,9 +129,11 @@ describeWithApiServer("a host's operators", () => {
   it('that the credentials may not see are unknown, with what the server says', async () => {
     const kubeconfig = JSON.parse(api().kubeconfig()) as { users: { user: unknown }[] };
     kubeconfig.users[0]!.user = { token: 'nobody-knows-this-token' };
-    const { result, evidence } = await check(await hostWithApi(JSON.stringify(kubeconfig)));
+    const host = await hostWithApi(JSON.stringify(kubeconfig));
+    const { result, evidence } = await check(host);
     expect(result).toBe('unknown');
     expect(evidence).toBe('the API server answered 401: Unauthorized');
+    expectFailure(await dropIn(host, directoryForTest()), 'api-refused');
   });
 
   it('of an API server that another authority vouches for are unknown', async () => {
