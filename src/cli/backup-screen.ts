@@ -86,6 +86,10 @@ export class BackupScreen {
     screen.blank();
     tellProof(screen, snapshot);
     tellKeys(screen, record.resources);
+    screen.tell(
+      'cluster',
+      'this is its backup: none of another host is needed, and files of two do not mix',
+    );
   }
 }
 

@@ -90,6 +90,9 @@ describeWithEtcd(VERSION, 'a backup', () => {
     expect(outcome.stderr).toMatch(
       /^encryption {2}on \(aescbc, keys "2", "3"\): static_kuberesources_.*\.tar\.gz$/m,
     );
+    expect(outcome.stderr).toMatch(
+      /^cluster {5}this is its backup: none of another host is needed/m,
+    );
     expect(outcome.stderr).not.toMatch(/\x1b|\r|^warning/m);
   });
 
