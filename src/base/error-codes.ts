@@ -272,6 +272,14 @@ const table = {
     'take the snapshot from another member, and see to this one',
   ),
 
+  // A snapshot in a file.
+  'snapshot-damaged': {
+    exit: 4,
+    when: 'The file is no snapshot, or its structure is broken: it cannot be restored as it is.',
+    advice: 'use another backup; keep this one, parts of it may be readable',
+    retryable: false,
+  },
+
   // Ends that are nobody's fault.
   interrupted: {
     exit: 130,

@@ -6,12 +6,13 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
+import { snapshotStatus } from './commands/snapshot-status.ts';
 import type { CommandContext } from './context.ts';
 import { renderError } from './error-screen.ts';
 import { VERSION } from './version.ts';
 
 const snapshot = buildRouteMap({
-  routes: { save: snapshotSave },
+  routes: { save: snapshotSave, status: snapshotStatus },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });
 

@@ -1,0 +1,30 @@
+// A snapshot as a file that somebody has: what is wrong with it is the file's fault, and no member's.
+
+import { EtcdkeepError } from '../base/errors.ts';
+import { openFileSource } from '../bbolt/file-source.ts';
+import type { PageSource } from '../bbolt/page-source.ts';
+import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
+
+/**
+ * The status of a snapshot, or of a copy of a member's database: its trailer is not looked at. The file is
+ * opened for reading, without a lock.
+ * @throws EtcdkeepError `snapshot-damaged`, `file-failed`
+ */
+export function statusOfFile(path: string): Promise<DatabaseStatus> {
+  return readSnapshotFile(path, readDatabaseStatus);
+}
+
+async function readSnapshotFile<T>(
+  path: string,
+  read: (source: PageSource) => Promise<T>,
+): Promise<T> {
+  const source = openFileSource(path);
+  try {
+    return await read(source);
+  } catch (reason) {
+    if (!(reason instanceof EtcdkeepError) || reason.code !== 'database-damaged') throw reason;
+    throw new EtcdkeepError('snapshot-damaged', reason.message, { ...reason.position, path });
+  } finally {
+    source.close();
+  }
+}
