@@ -8,7 +8,13 @@ import type { BackupRecord } from '../../src/record/schema.ts';
 import { stampOfFile } from '../../src/record/stamp.ts';
 import { checkBackup } from '../demo/check-backup.ts';
 import { READ_KEY } from '../fixtures/encryption.ts';
-import { createKubeadmHost, KUBEADM_PODS, type KubeadmHost } from '../fixtures/kubeadm-host.ts';
+import {
+  createKubeadmHost,
+  KUBEADM_PODS,
+  KUBEADM_VERSIONS,
+  type KubeadmHost,
+  type KubeadmOptions,
+} from '../fixtures/kubeadm-host.ts';
 import { runCommand } from '../servers/command.ts';
 import { binariesOf, type EtcdCluster } from '../servers/etcd.ts';
 import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
@@ -19,7 +25,7 @@ import { untouched } from './untouched.ts';
 
 const VERSION = '3.6.16';
 
-async function kubeadmHost(etcd: EtcdCluster, options?: { encrypted: boolean }) {
+async function kubeadmHost(etcd: EtcdCluster, options?: KubeadmOptions) {
   const host = await createKubeadmHost(etcd, options);
   onTestFinished(() => host.remove());
   return host;
@@ -79,20 +85,31 @@ describeWithEtcd(VERSION, 'backup of a kubeadm host', () => {
     }
   });
 
-  it('with encryption on holds the file with the keys and what else the API server mounts', async () => {
-    const host = await kubeadmHost(etcd(), { encrypted: true });
-    const { paths, record, stdout, stderr } = await backUp(host);
-    expect(paths).toContain('etc/kubernetes/enc/enc.yaml');
-    expect(paths).toContain('etc/kubernetes/audit/policy.yaml');
-    expect(record.resources.encryption).toEqual({
-      on: true,
-      providers: ['secretbox'],
-      keyNames: ['key1'],
-    });
-    expect(stderr).toMatch(/^encryption {2}on \(secretbox, key "key1"\): /m);
-    const secret = READ_KEY.secret.toString('base64');
-    expect(JSON.stringify([record, stdout, stderr])).not.toContain(secret);
-  });
+  it.each(KUBEADM_VERSIONS)(
+    'of %s, with encryption on, holds the file with the keys and what else the API server mounts',
+    async (version) => {
+      const host = await kubeadmHost(etcd(), { version, encrypted: true });
+      // Mounted too, and not of the cluster's making: the first by every pod, the second by 1.29's.
+      for (const mounted of [
+        'etc/ca-certificates',
+        'usr/libexec/kubernetes/kubelet-plugins/volume/exec',
+      ]) {
+        await mkdir(host.path(mounted), { recursive: true });
+      }
+      const { paths, record, stdout, stderr } = await backUp(host);
+      expect(paths).toContain('etc/kubernetes/enc/enc.yaml');
+      expect(paths).toContain('etc/kubernetes/audit/policy.yaml');
+      expect(paths.filter((path) => !path.startsWith('etc/kubernetes/'))).toEqual([]);
+      expect(record.resources.encryption).toEqual({
+        on: true,
+        providers: ['secretbox'],
+        keyNames: ['key1'],
+      });
+      expect(stderr).toMatch(/^encryption {2}on \(secretbox, key "key1"\): /m);
+      const secret = READ_KEY.secret.toString('base64');
+      expect(JSON.stringify([record, stdout, stderr])).not.toContain(secret);
+    },
+  );
 
   it('whose PKI and encryption-config lie elsewhere takes them from there', async () => {
     const host = await kubeadmHost(etcd(), { encrypted: true });

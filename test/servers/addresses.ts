@@ -8,12 +8,15 @@ export const PEER_PORT = 2380;
 
 const ATTEMPTS = 20;
 
-/** A loopback address on which nothing listens at etcd's ports. */
-export async function freeLoopbackAddress(): Promise<string> {
+/** A loopback address on which nothing listens at these ports; etcd's by default. */
+export async function freeLoopbackAddress(
+  ports: readonly number[] = [CLIENT_PORT, PEER_PORT],
+): Promise<string> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     // Neither 127.0.x.x, where everything else on a machine listens, nor a broadcast-looking one.
     const address = ['127', randomInt(1, 255), randomInt(1, 255), randomInt(1, 255)].join('.');
-    if ((await isFree(address, CLIENT_PORT)) && (await isFree(address, PEER_PORT))) return address;
+    const free = await Promise.all(ports.map((port) => isFree(address, port)));
+    if (!free.includes(false)) return address;
   }
   throw new Error(`no free loopback address in ${ATTEMPTS} attempts`);
 }

@@ -1,5 +1,6 @@
 // A real kube-apiserver for tests, which stores in a test cluster of etcd as OpenShift's does: it is always
 // stopped, by `stop()` or with the process.
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import type { EtcdCluster } from './etcd.ts';
 import { findApiServer } from './kubernetes.ts';
 import { CertificateAuthority, type KeyPairFiles } from './pki.ts';
-import { cleanEnvironment, spawnServer } from './processes.ts';
+import { cleanEnvironment, signalServer, spawnServer } from './processes.ts';
 
 const PORT = 6443;
 const READY_TIMEOUT_MS = 50_000;
@@ -28,22 +29,40 @@ interface Answer {
   readonly body: unknown;
 }
 
+/** PEM. */
+interface Credentials {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
 export class ApiServer {
   readonly url: string;
+  /** The authority of its certificate, a PEM file. */
+  readonly ca: string;
   readonly #directory: string;
-  readonly #process: ReturnType<typeof spawnServer>;
-  readonly #credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer };
+  readonly #process: ChildProcess;
+  readonly #credentials: Credentials;
 
-  constructor(
-    url: string,
-    directory: string,
-    child: ReturnType<typeof spawnServer>,
-    credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer },
-  ) {
-    this.url = url;
-    this.#directory = directory;
-    this.#process = child;
-    this.#credentials = credentials;
+  constructor(settings: {
+    readonly url: string;
+    readonly ca: string;
+    readonly directory: string;
+    readonly process: ChildProcess;
+    readonly credentials: Credentials;
+  }) {
+    this.url = settings.url;
+    this.ca = settings.ca;
+    this.#directory = settings.directory;
+    this.#process = settings.process;
+    this.#credentials = settings.credentials;
+  }
+
+  /** The server's process id. Throws if it was never started. */
+  get pid(): number {
+    const { pid } = this.#process;
+    if (pid === undefined) throw new Error('kube-apiserver was not started');
+    return pid;
   }
 
   /** A kubeconfig of a cluster-admin. @param server as it is to be reached; defaults to the address */
@@ -58,13 +77,23 @@ export class ApiServer {
     throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   }
 
+  /**
+   * Makes an object, or makes it what is given (server-side apply). Of a kind that was defined less than two
+   * seconds ago, it does not wait as a POST does.
+   * @param path its own, or that of its status
+   */
+  apply(path: string, object: object): Promise<unknown> {
+    return this.request('PATCH', `${path}?fieldManager=tests&force=true`, object);
+  }
+
+  /** SIGCONT, or SIGSTOP, which has worked on return. */
   signal(signal: NodeJS.Signals): void {
-    this.#process.kill(signal);
+    signalServer(this.pid, signal);
   }
 
   /** Kills it and removes its files. */
   async stop(): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+    if (this.#isRunning()) {
       const exit = once(this.#process, 'exit');
       this.#process.kill('SIGKILL');
       await exit;
@@ -77,7 +106,7 @@ export class ApiServer {
     for (;;) {
       const answer = await this.#send('GET', '/readyz').catch(() => undefined);
       if (answer?.status === 200) return;
-      if (this.#process.exitCode !== null || performance.now() > deadline) {
+      if (!this.#isRunning() || performance.now() > deadline) {
         const log = readFileSync(join(this.#directory, 'log'), 'utf8').split('\n').slice(-20);
         throw new Error(`kube-apiserver is not ready:\n${log.join('\n')}`);
       }
@@ -85,9 +114,14 @@ export class ApiServer {
     }
   }
 
+  #isRunning(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
   #send(method: string, path: string, body?: unknown): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const headers = { 'content-type': 'application/json', accept: 'application/json' };
+    const type = method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json';
+    const headers = { 'content-type': type, accept: 'application/json' };
     const options = { method, headers, agent: false, ...this.#credentials } as const;
     const outgoing = request(new URL(path, this.url), options, (response) => {
       const chunks: Buffer[] = [];
@@ -113,7 +147,7 @@ export async function startApiServer(
   const found = await findApiServer();
   if ('reason' in found) throw new Error(`kube-apiserver cannot be had: ${found.reason}`);
   const directory = temporaryDirectory();
-  const address = await freeLoopbackAddress();
+  const address = await freeLoopbackAddress([PORT]);
   const authority = await CertificateAuthority.create(directory, 'kube-ca');
   const serving = await authority.issue('serving', {
     commonName: 'kube-apiserver',
@@ -129,10 +163,16 @@ export async function startApiServer(
   const args = flags(etcd, { address, ca: authority.cert, serving, signing });
   const child = spawnServer(found.program, args, cleanEnvironment(), log);
   closeSync(log);
-  const server = new ApiServer(`https://${address}:${PORT}`, directory, child, {
-    ca: await readFile(authority.cert),
-    cert: await readFile(admin.cert),
-    key: await readFile(admin.key),
+  const server = new ApiServer({
+    url: `https://${address}:${PORT}`,
+    ca: authority.cert,
+    directory,
+    process: child,
+    credentials: {
+      ca: await readFile(authority.cert),
+      cert: await readFile(admin.cert),
+      key: await readFile(admin.key),
+    },
   });
   try {
     await server.waitUntilReady();
@@ -167,6 +207,8 @@ function flags(
     // OpenShift's; upstream's is /registry.
     '--etcd-prefix=kubernetes.io',
     `--bind-address=${own.address}`,
+    // Else it looks for a default route, which a machine without a network lacks.
+    `--advertise-address=${own.address}`,
     `--secure-port=${PORT}`,
     `--tls-cert-file=${own.serving.cert}`,
     `--tls-private-key-file=${own.serving.key}`,

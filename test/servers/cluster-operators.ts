@@ -55,8 +55,7 @@ export async function createClusterOperators(server: ApiServer): Promise<void> {
     await sleep(100);
   }
   for (const name of OPERATORS) {
-    const operator = { apiVersion: `${GROUP}/v1`, kind: 'ClusterOperator', metadata: { name } };
-    await server.request('POST', PATH, operator);
+    await server.apply(`${PATH}/${name}`, named(name));
     await setProgressing(server, name, 'False');
   }
 }
@@ -68,10 +67,13 @@ export async function setProgressing(
   status: 'True' | 'False' | 'Unknown',
   message = '',
 ): Promise<void> {
-  const operator = (await server.request('GET', `${PATH}/${name}`)) as Record<string, unknown>;
   const conditions = [
     { type: 'Available', status: 'True', reason: 'AsExpected', message: '' },
     { type: 'Progressing', status, reason: 'NodeInstaller', message },
   ];
-  await server.request('PUT', `${PATH}/${name}/status`, { ...operator, status: { conditions } });
+  await server.apply(`${PATH}/${name}/status`, { ...named(name), status: { conditions } });
+}
+
+function named(name: string) {
+  return { apiVersion: `${GROUP}/v1`, kind: 'ClusterOperator', metadata: { name } };
 }

@@ -1,14 +1,14 @@
 // One etcd member: its process, its files, and the tools pointed at it.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLIENT_PORT, PEER_PORT } from './addresses.ts';
 import { type CommandOptions, type CommandResult, runCommand } from './command.ts';
 import { Gateway, type GatewayTls } from './gateway.ts';
 import type { KeyPairFiles } from './pki.ts';
-import { cleanEnvironment, spawnServer } from './processes.ts';
+import { cleanEnvironment, signalServer, spawnServer } from './processes.ts';
 import { byVersion, type EtcdBinaries } from './versions.ts';
 
 const HEALTH_TIMEOUT_MS = 30_000;
@@ -137,9 +137,7 @@ export class EtcdMember {
 
   /** Sends a signal to the server: SIGTERM, SIGCONT, and SIGSTOP, which has worked on return. */
   signal(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
-    // Threads that run on another core stop a moment later, and answer until then.
-    while (signal === 'SIGSTOP' && !isStopped(this.pid)) pauseMs(1);
+    signalServer(this.pid, signal);
   }
 
   /** Kills the server and starts it again on its data, with the same flags. */
@@ -255,16 +253,4 @@ function tlsFlags(tls: MemberTls | undefined): string[] {
 function gatewayOptions(tls: MemberTls | undefined): { tls?: GatewayTls } {
   if (tls === undefined) return {};
   return { tls: tls.mode === 'mutual' ? { ca: tls.ca, ...tls.client } : { ca: tls.ca } };
-}
-
-/** Whether every thread of a process is stopped by a signal: state T in proc(5). */
-function isStopped(pid: number): boolean {
-  const threads = readdirSync(`/proc/${pid}/task`);
-  return threads.every((thread) =>
-    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')),
-  );
-}
-
-function pauseMs(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }

@@ -1,6 +1,6 @@
 // Processes that never outlive the test that started them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** Whether a process exists, a zombie included. */
@@ -53,6 +53,25 @@ export function spawnServer(
   running.add(child);
   child.on('exit', () => running.delete(child));
   return child;
+}
+
+/** Sends a signal to a server: SIGTERM, SIGCONT, and SIGSTOP, which has worked on return. */
+export function signalServer(pid: number, signal: NodeJS.Signals): void {
+  process.kill(pid, signal);
+  // Threads that run on another core stop a moment later, and answer until then.
+  while (signal === 'SIGSTOP' && !isStopped(pid)) pauseMs(1);
+}
+
+/** Whether every thread of a process is stopped by a signal: state T in proc(5). */
+function isStopped(pid: number): boolean {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.every((thread) =>
+    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1')),
+  );
+}
+
+function pauseMs(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** This process' environment with ETCD_* and ETCDCTL_* unset, which the programs take as flags. */
