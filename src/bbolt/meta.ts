@@ -2,7 +2,7 @@
 // that one of them is whole at any moment. A snapshot carries the same meta twice, with transaction
 // ids N and N-1.
 
-import { databaseDamaged } from './damage.ts';
+import { type Finding, type Found, stopAtFirst } from './finding.ts';
 import { PAGE_FLAGS, readPageHeader } from './page.ts';
 import type { PageSource } from './page-source.ts';
 
@@ -50,27 +50,50 @@ export function pageSizeOfHead(head: Uint8Array): number | undefined {
 /**
  * Reads both meta pages and chooses as bbolt does: the valid one with the higher transaction id
  * (db.go, meta). Where the first is not valid, the page size is found by looking for the second.
- * @throws EtcdkeepError `database-damaged`
+ * @throws EtcdkeepError `database-damaged`, `file-failed`
  */
 export async function readMeta(source: PageSource): Promise<Meta> {
+  const chosen = await chooseMeta(source, stopAtFirst, () => undefined);
+  return (await heldAgainstFile(source, chosen!, stopAtFirst))!;
+}
+
+/**
+ * The same, with all that is wrong told of: of the meta that is not chosen, too.
+ * @returns undefined if there is none to go on with
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function inspectMetas(source: PageSource, found: Found): Promise<Meta | undefined> {
+  const chosen = await chooseMeta(source, found, found);
+  return chosen === undefined ? undefined : heldAgainstFile(source, chosen, found);
+}
+
+/** @param foundOther told of what is wrong with the one that is not needed */
+async function chooseMeta(
+  source: PageSource,
+  found: Found,
+  foundOther: Found,
+): Promise<Meta | undefined> {
   const first = await parseMetaAt(source, 0);
   if (typeof first !== 'string') {
     const second = await parseMetaAt(source, first.pageSize);
-    if (typeof second === 'string' || second.txid < first.txid) {
-      return checkedMeta(source, { page: 0, ...first });
-    }
-    return checkedMeta(source, { page: 1, ...second });
+    if (typeof second === 'string') foundOther(otherMeta(1, first.pageSize, second));
+    if (typeof second === 'string' || second.txid < first.txid) return { page: 0, ...first };
+    return { page: 1, ...second };
   }
   for (let pageSize = PAGE_SIZE_MIN; pageSize <= PAGE_SIZE_MAX; pageSize *= 2) {
     const second = await parseMetaAt(source, pageSize);
-    if (typeof second !== 'string' && second.pageSize === pageSize) {
-      return checkedMeta(source, { page: 1, ...second });
-    }
+    if (typeof second === 'string' || second.pageSize !== pageSize) continue;
+    foundOther(otherMeta(0, pageSize, first));
+    return { page: 1, ...second };
   }
-  throw databaseDamaged(`it is no bbolt database: in the first meta page ${first}`, {
-    page: 0,
-    offset: 0,
-  });
+  const message = `it is no bbolt database: in the first meta page ${first}`;
+  found({ rule: 'meta', message, page: 0, offset: 0 });
+  return undefined;
+}
+
+function otherMeta(page: number, pageSize: number, why: string): Finding {
+  const message = `meta page ${page} cannot be used: ${why}; the other one is`;
+  return { rule: 'meta', message, page, offset: page * pageSize };
 }
 
 async function parseMetaAt(source: PageSource, offset: number): Promise<Parsed> {
@@ -98,40 +121,39 @@ function parseMeta(page: Uint8Array): Parsed {
   };
 }
 
-/** Holds what a meta with a good checksum says against the file that it is in. */
-async function checkedMeta(source: PageSource, meta: Meta): Promise<Meta> {
+/**
+ * Holds what a meta with a good checksum says against the file that it is in.
+ * @returns undefined if it says what no database has
+ */
+async function heldAgainstFile(
+  source: PageSource,
+  meta: Meta,
+  found: Found,
+): Promise<Meta | undefined> {
   const { page, pageSize, pages } = meta;
-  const offset = page * pageSize;
-  if (
-    pageSize < PAGE_SIZE_MIN ||
-    pageSize > PAGE_SIZE_MAX ||
-    !Number.isInteger(Math.log2(pageSize))
-  ) {
-    throw databaseDamaged(`no database has pages of ${pageSize} bytes`, { page, offset });
-  }
-  if (pages > PAGES_MAX) {
-    throw databaseDamaged(`it is said to have ${pages} pages, which no database has`, {
-      page,
-      offset,
-    });
+  const isPowerOfTwo = Number.isInteger(Math.log2(pageSize));
+  if (pageSize < PAGE_SIZE_MIN || pageSize > PAGE_SIZE_MAX || !isPowerOfTwo || pages > PAGES_MAX) {
+    const message =
+      pages > PAGES_MAX
+        ? `it is said to have ${pages} pages, which no database has`
+        : `no database has pages of ${pageSize} bytes`;
+    found({ rule: 'meta', message, page, offset: page * pageSize });
+    return undefined;
   }
   // bbolt maps a file without looking at its size, and dies of SIGBUS on the first missing page.
   if (pages * pageSize > source.size) {
-    throw databaseDamaged(
-      `the file ends at ${source.size} of ${pages * pageSize} bytes: it is truncated`,
-      { page: Math.floor(source.size / pageSize), offset: source.size },
-    );
+    const message = `the file ends at ${source.size} of ${pages * pageSize} bytes: it is truncated`;
+    const at = { page: Math.floor(source.size / pageSize), offset: source.size };
+    found({ rule: 'truncated', message, ...at });
   }
   for (const id of [0, 1]) {
     const header = new Uint8Array(META_OFFSET);
+    if (id * pageSize + header.length > source.size) continue;
     await source.read(header, id * pageSize);
-    const found = readPageHeader(new DataView(header.buffer), 0);
-    if (found.id !== id || found.flags !== PAGE_FLAGS.meta) {
-      throw databaseDamaged(`page ${id} is not the meta page that it should be`, {
-        page: id,
-        offset: id * pageSize,
-      });
-    }
+    const { id: carried, flags } = readPageHeader(new DataView(header.buffer), 0);
+    if (carried === id && flags === PAGE_FLAGS.meta) continue;
+    const message = `page ${id} is not the meta page that it should be`;
+    found({ rule: 'meta', message, page: id, offset: id * pageSize });
   }
   return meta;
 }

@@ -13,6 +13,10 @@ export class PageSet {
     return this.#size;
   }
 
+  has(page: number): boolean {
+    return (this.#bits[Math.floor(page / 8)]! & (1 << (page % 8))) !== 0;
+  }
+
   /** @returns whether it was not there before */
   add(page: number): boolean {
     const index = Math.floor(page / 8);

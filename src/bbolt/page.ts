@@ -63,6 +63,12 @@ function compareRanges(
   return leftEnd - leftStart - (rightEnd - rightStart);
 }
 
+const TOO_MANY_ELEMENTS = 'has more elements than room for them';
+const outOfBounds = (index: number): string => `has an element ${index} out of its bounds`;
+const emptyKey = (index: number): string => `has an empty key in element ${index}`;
+const outOfOrder = (index: number): string => `has keys out of order at element ${index}`;
+const noBucket = (index: number): string => `has no bucket in element ${index}`;
+
 /** The elements of a leaf or branch page, somewhere in larger bytes. One object reads many pages. */
 abstract class ElementPage {
   bytes: Uint8Array = new Uint8Array(0);
@@ -87,8 +93,39 @@ abstract class ElementPage {
   }
 
   protected abstract check(): string | undefined;
+  /** What keeps an element from being read, as a sentence without a subject, or undefined. */
+  abstract elementDefect(index: number): string | undefined;
   abstract keyStart(index: number): number;
   abstract keyEnd(index: number): number;
+
+  /** Whether the headers of all elements are on the page. */
+  get hasRoom(): boolean {
+    return this.element(this.count) <= this.end;
+  }
+
+  /** Everything that is wrong with a page that did not pass its check, each as a sentence without a subject. */
+  *defects(): Generator<string> {
+    if (!this.hasRoom) {
+      yield TOO_MANY_ELEMENTS;
+      return;
+    }
+    let seen = 0;
+    let previous: Uint8Array | undefined;
+    for (let index = 0; index < this.count; index += 1) {
+      const defect = this.elementDefect(index) ?? this.#orderDefect(index, previous);
+      if (defect !== undefined) yield defect;
+      if (defect !== undefined) seen += 1;
+      previous = this.elementDefect(index) === undefined ? this.key(index) : undefined;
+    }
+    // What is left is about the page as a whole.
+    const defect = seen === 0 ? this.check() : undefined;
+    if (defect !== undefined) yield defect;
+  }
+
+  #orderDefect(index: number, previous: Uint8Array | undefined): string | undefined {
+    if (previous === undefined || compareBytes(this.key(index), previous) > 0) return undefined;
+    return outOfOrder(index);
+  }
 
   key(index: number): Uint8Array {
     return this.bytes.subarray(this.keyStart(index), this.keyEnd(index));
@@ -104,15 +141,13 @@ export class BranchPage extends ElementPage {
   protected check(): string | undefined {
     const dataStart = this.element(this.count);
     if (this.count === 0) return 'has no children';
-    if (dataStart > this.end) return 'has more elements than room for them';
+    if (dataStart > this.end) return TOO_MANY_ELEMENTS;
     for (let index = 0; index < this.count; index += 1) {
       const start = this.keyStart(index);
       const end = this.keyEnd(index);
-      if (start < dataStart || end > this.end) return `has an element ${index} out of its bounds`;
-      if (start === end) return `has an empty key in element ${index}`;
-      if (index > 0 && this.#compareWithPrevious(index) <= 0) {
-        return `has keys out of order at element ${index}`;
-      }
+      if (start < dataStart || end > this.end) return outOfBounds(index);
+      if (start === end) return emptyKey(index);
+      if (index > 0 && this.#compareWithPrevious(index) <= 0) return outOfOrder(index);
     }
     return undefined;
   }
@@ -124,6 +159,13 @@ export class BranchPage extends ElementPage {
 
   keyEnd(index: number): number {
     return this.keyStart(index) + this.view.getUint32(this.element(index) + 4, true);
+  }
+
+  elementDefect(index: number): string | undefined {
+    const start = this.keyStart(index);
+    const end = this.keyEnd(index);
+    if (start < this.element(this.count) || end > this.end) return outOfBounds(index);
+    return start === end ? emptyKey(index) : undefined;
   }
 
   child(index: number): number {
@@ -156,7 +198,7 @@ export class LeafPage extends ElementPage {
   protected check(): string | undefined {
     const { bytes, view, end, count } = this;
     const dataStart = this.element(count);
-    if (dataStart > end) return 'has more elements than room for them';
+    if (dataStart > end) return TOO_MANY_ELEMENTS;
     this.dataLength = 0;
     this.isContiguous = true;
     this.bucketCount = 0;
@@ -168,19 +210,18 @@ export class LeafPage extends ElementPage {
       const keyStart = element + view.getUint32(element + 4, true);
       const keyEnd = keyStart + view.getUint32(element + 8, true);
       const valueEnd = keyEnd + view.getUint32(element + 12, true);
-      if (keyStart < dataStart || valueEnd > end)
-        return `has an element ${index} out of its bounds`;
-      if (keyStart === keyEnd) return `has an empty key in element ${index}`;
+      if (keyStart < dataStart || valueEnd > end) return outOfBounds(index);
+      if (keyStart === keyEnd) return emptyKey(index);
       if (
         index > 0 &&
         compareRanges(bytes, keyStart, keyEnd, bytes, previousStart, previousKeyEnd) <= 0
       ) {
-        return `has keys out of order at element ${index}`;
+        return outOfOrder(index);
       }
       if (keyStart !== previousEnd) this.isContiguous = false;
       if ((view.getUint32(element, true) & BUCKET_FLAG) !== 0) {
         this.bucketCount += 1;
-        if (valueEnd - keyEnd < BUCKET_HEADER_SIZE) return `has no bucket in element ${index}`;
+        if (valueEnd - keyEnd < BUCKET_HEADER_SIZE) return noBucket(index);
       }
       this.dataLength += valueEnd - keyStart;
       previousStart = keyStart;
@@ -189,6 +230,17 @@ export class LeafPage extends ElementPage {
     }
     // Elements may leave gaps, but what overlaps could make a small page cost much to read.
     return this.dataLength > end - dataStart ? 'has elements that overlap' : undefined;
+  }
+
+  elementDefect(index: number): string | undefined {
+    const start = this.keyStart(index);
+    const end = this.keyEnd(index);
+    if (start < this.element(this.count) || this.valueEnd(index) > this.end) {
+      return outOfBounds(index);
+    }
+    if (start === end) return emptyKey(index);
+    const isShort = this.valueEnd(index) - end < BUCKET_HEADER_SIZE;
+    return this.isBucket(index) && isShort ? noBucket(index) : undefined;
   }
 
   isBucket(index: number): boolean {

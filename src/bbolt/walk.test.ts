@@ -32,7 +32,7 @@ async function seen(bytes: Buffer, enter: (name: string) => boolean = () => true
     scannedLeaf: () => expect.unreachable(),
   };
   const source = bytesSource(bytes);
-  const pages = await walkTree(source, await readMeta(source), visitor);
+  const { size: pages } = await walkTree(source, await readMeta(source), visitor);
   return { lines, pages, bytesRead: source.bytesRead };
 }
 

@@ -1,7 +1,7 @@
 // Walks the tree of a database from its root bucket, in key order, and holds every page that it
 // reaches against what bbolt would read and check: iterative, each page once, in bounded memory.
 
-import { databaseDamaged } from './damage.ts';
+import { type Found, type Rule, stopAtFirst } from './finding.ts';
 import type { Meta } from './meta.ts';
 import {
   BranchPage,
@@ -10,10 +10,10 @@ import {
   HEADER_SIZE,
   LeafPage,
   PAGE_FLAGS,
-  type PageHeader,
   readPageHeader,
 } from './page.ts';
-import { PageSet } from './page-set.ts';
+import { PageRuns } from './page-runs.ts';
+import type { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
 
 /** Keys that a page may hold: from `lower` on, up to `upper` without it; undefined is no bound. */
@@ -48,8 +48,6 @@ export interface ScannedPages {
 
 /** Pages and buckets above a page: a tree of 2^53 bytes needs fewer. */
 const DEPTH_MAX = 64;
-/** A leaf may hold four elements of any size, but etcd refuses requests beyond 1.5 MiB by default. */
-const RUN_SIZE_MAX = 128 * 1024 * 1024;
 /** Bytes of all the pages that are kept while the walk is below them. */
 const KEPT_SIZE_MAX = 64 * 1024 * 1024;
 
@@ -59,6 +57,8 @@ const EVERY_KEY: KeyRange = { lower: undefined, upper: undefined };
 interface Frame {
   readonly page: number;
   readonly content: BranchPage | LeafPage;
+  /** Whether some of its elements may be none. */
+  readonly isDamaged: boolean;
   /** Upper bound of the last child's keys. */
   readonly upper: Uint8Array | undefined;
   readonly depth: number;
@@ -66,78 +66,98 @@ interface Frame {
   next: number;
 }
 
+export interface WalkOptions {
+  /** What is known already; without it every page of the tree is read. */
+  readonly scanned?: ScannedPages;
+  /**
+   * Told of all that is wrong, of pages that are only odd as well; what cannot be read is left out. Without it
+   * the walk ends at the first page that is not sound, and lets pass what bbolt lets pass.
+   */
+  readonly found?: Found;
+}
+
 /**
  * Walks all buckets of a database.
- * @param scanned what is known already; without it every page of the tree is read
- * @returns how many pages are in use: the two metas, the freelist if it is kept, and the tree
- * @throws EtcdkeepError `database-damaged` at the first page that is not sound; `file-failed`
+ * @returns the pages in use: the two metas, the freelist if it is kept, and the tree
+ * @throws EtcdkeepError `database-damaged` at the first page that is not sound, unless `found` is
+ * given; `file-failed`
  */
 export async function walkTree(
   source: PageSource,
   meta: Meta,
   visitor: TreeVisitor,
-  scanned?: ScannedPages,
-): Promise<number> {
-  const walk = new TreeWalk(source, meta, visitor, scanned);
-  return await walk.run();
+  options: WalkOptions = {},
+): Promise<PageSet> {
+  return await new TreeWalk(source, meta, visitor, options).run();
 }
 
 class TreeWalk {
-  readonly #source: PageSource;
   readonly #meta: Meta;
   readonly #visitor: TreeVisitor;
   readonly #scanned: ScannedPages | undefined;
-  readonly #reached: PageSet;
+  readonly #found: Found;
+  /** Whether the walk looks for all that is wrong. */
+  readonly #isCheck: boolean;
+  readonly #runs: PageRuns;
   readonly #stack: Frame[] = [];
   readonly #leaf = new LeafPage();
-  #buffer: Uint8Array;
   #keptSize = 0;
 
-  constructor(source: PageSource, meta: Meta, visitor: TreeVisitor, scanned?: ScannedPages) {
-    this.#source = source;
+  constructor(
+    source: PageSource,
+    meta: Meta,
+    visitor: TreeVisitor,
+    { scanned, found }: WalkOptions,
+  ) {
     this.#meta = meta;
     this.#visitor = visitor;
     this.#scanned = scanned;
-    this.#reached = new PageSet(meta.pages);
-    this.#buffer = new Uint8Array(meta.pageSize);
+    this.#found = found ?? stopAtFirst;
+    this.#isCheck = found !== undefined;
+    this.#runs = new PageRuns(source, meta, (rule, page, defect) =>
+      this.#report(rule, page, defect),
+    );
   }
 
-  async run(): Promise<number> {
+  async run(): Promise<PageSet> {
     const { page, root, freelist } = this.#meta;
-    this.#reach(0, 1);
-    if (freelist !== undefined) await this.#readHeader(freelist, page, [PAGE_FLAGS.freelist]);
-    await this.#enterPage(root, page, EVERY_KEY, 0);
+    this.#runs.reach(0, 1);
+    if (freelist !== undefined) await this.#runs.enter(freelist, page, [PAGE_FLAGS.freelist]);
+    await this.#enterPage(root, page, EVERY_KEY, 0, true);
     for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
       if (frame.next === frame.content.count) {
         this.#keptSize -= frame.keptSize;
         this.#stack.pop();
         continue;
       }
+      const index = frame.next;
+      frame.next += 1;
+      if (frame.isDamaged && frame.content.elementDefect(index) !== undefined) continue;
       const pending =
         frame.content instanceof BranchPage
-          ? this.#enterChild(frame, frame.content)
-          : this.#enterBucket(frame, frame.content);
+          ? this.#enterChild(frame, frame.content, index)
+          : this.#enterBucket(frame, frame.content, index);
       if (pending !== undefined) await pending;
     }
-    return this.#reached.size;
+    return this.#runs.reached;
   }
 
-  #enterChild(frame: Frame, branch: BranchPage): Promise<void> | undefined {
-    const index = frame.next;
-    frame.next += 1;
+  #enterChild(frame: Frame, branch: BranchPage, index: number): Promise<void> | undefined {
+    // Keys of a damaged page bound nothing.
+    if (frame.isDamaged) {
+      return this.#enterPage(branch.child(index), frame.page, EVERY_KEY, frame.depth, false);
+    }
     const upper = frame.next < branch.count ? branch.key(frame.next) : frame.upper;
     const range = { lower: branch.key(index), upper };
-    return this.#enterPage(branch.child(index), frame.page, range, frame.depth);
+    return this.#enterPage(branch.child(index), frame.page, range, frame.depth, false);
   }
 
-  #enterBucket(frame: Frame, leaf: LeafPage): Promise<void> | undefined {
-    const index = frame.next;
-    frame.next += 1;
+  #enterBucket(frame: Frame, leaf: LeafPage, index: number): Promise<void> | undefined {
     if (!leaf.isBucket(index)) return undefined;
     const depth = frame.depth + 1;
     if (!this.#visitor.enterBucket(leaf.key(index), depth)) return undefined;
     const root = leaf.bucketRoot(index);
-    if (root !== 0) return this.#enterPage(root, frame.page, EVERY_KEY, depth);
+    if (root !== 0) return this.#enterPage(root, frame.page, EVERY_KEY, depth, true);
     this.#enterInlineBucket(frame.page, leaf, index, depth);
     return undefined;
   }
@@ -149,13 +169,16 @@ class TreeWalk {
     const length = parent.valueEnd(index) - start;
     const header = length < HEADER_SIZE ? undefined : readPageHeader(view, start);
     if (header?.id !== 0 || header.flags !== PAGE_FLAGS.leaf || header.overflow !== 0) {
-      throw this.#damaged(page, `has no inline bucket in element ${index}`);
+      this.#report('bucket', page, `has no inline bucket in element ${index}`);
+      return;
     }
     const leaf = new LeafPage();
     const defect = leaf.open(bytes, view, start, length);
-    if (defect !== undefined) throw this.#damaged(page, `has an inline bucket that ${defect}`);
-    this.#visitor.leaf(leaf, page, depth);
-    if (leaf.hasBuckets) this.#push(page, leaf, undefined, depth, 0);
+    if (defect !== undefined) this.#reportAll(page, leaf, 'has an inline bucket that ');
+    else this.#visitor.leaf(leaf, page, depth);
+    if (leaf.hasBuckets && leaf.hasRoom) {
+      this.#push(page, leaf, undefined, depth, { keptSize: 0, isDamaged: defect !== undefined });
+    }
   }
 
   /** Goes into a page, without reading it where it is known. */
@@ -164,36 +187,37 @@ class TreeWalk {
     parent: number,
     range: KeyRange,
     depth: number,
+    isRoot: boolean,
   ): Promise<void> | undefined {
-    this.#checkReference(page, parent);
+    if (!this.#runs.checkReference(page, parent)) return undefined;
     const overflow = this.#scanned?.leafOverflow(page, range, depth) ?? -1;
     if (overflow >= 0) {
-      this.#reach(page, overflow);
-      this.#visitor.scannedLeaf(page, depth);
+      if (this.#runs.reach(page, overflow)) this.#visitor.scannedLeaf(page, depth);
       return undefined;
     }
     const run = this.#scanned?.branch(page);
-    if (run === undefined) return this.#readPage(page, parent, range, depth);
-    this.#reach(page, run.length / this.#meta.pageSize - 1);
-    this.#openBranch(page, run, range, depth, 0);
+    if (run === undefined) return this.#readPage(page, parent, range, depth, isRoot);
+    if (this.#runs.reach(page, run.length / this.#meta.pageSize - 1)) {
+      this.#openBranch(page, run, range, depth, 0);
+    }
     return undefined;
   }
 
-  async #readPage(page: number, parent: number, range: KeyRange, depth: number): Promise<void> {
-    const { flags, overflow } = await this.#readHeader(page, parent, [
-      PAGE_FLAGS.leaf,
-      PAGE_FLAGS.branch,
-    ]);
-    const { pageSize } = this.#meta;
-    const length = (overflow + 1) * pageSize;
-    if (length > RUN_SIZE_MAX) throw this.#damaged(page, `claims ${length} bytes`);
-    if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);
-    const run = this.#buffer.subarray(0, length);
-    await this.#source.read(run, page * pageSize);
-    if (flags === PAGE_FLAGS.branch) {
-      this.#openBranch(page, run.slice(), range, depth, length);
+  async #readPage(
+    page: number,
+    parent: number,
+    range: KeyRange,
+    depth: number,
+    isRoot: boolean,
+  ): Promise<void> {
+    const header = await this.#runs.enter(page, parent, [PAGE_FLAGS.leaf, PAGE_FLAGS.branch]);
+    if (header === undefined) return;
+    const run = await this.#runs.read(page, header);
+    if (run === undefined) return;
+    if (header.flags === PAGE_FLAGS.branch) {
+      this.#openBranch(page, run.slice(), range, depth, run.length);
     } else {
-      this.#openLeaf(page, run, range, depth);
+      this.#openLeaf(page, run, range, depth, isRoot);
     }
   }
 
@@ -205,26 +229,35 @@ class TreeWalk {
     keptSize: number,
   ): void {
     const branch = new BranchPage();
-    const defect = branch.open(run, viewOf(run), 0, run.length);
-    if (defect !== undefined) throw this.#damaged(page, defect);
-    this.#checkRange(page, branch, range);
-    this.#push(page, branch, range.upper, depth, keptSize);
+    const isDamaged = branch.open(run, viewOf(run), 0, run.length) !== undefined;
+    if (isDamaged) this.#reportAll(page, branch);
+    else this.#checkRange(page, branch, range);
+    if (!branch.hasRoom) return;
+    if (this.#isCheck && branch.count === 1) {
+      this.#report('single-child', page, 'is a branch page with a single child');
+    }
+    this.#push(page, branch, range.upper, depth, { keptSize, isDamaged });
   }
 
-  #openLeaf(page: number, run: Uint8Array, range: KeyRange, depth: number): void {
+  #openLeaf(page: number, run: Uint8Array, range: KeyRange, depth: number, isRoot: boolean): void {
     const leaf = this.#leaf;
-    const defect = leaf.open(run, viewOf(run), 0, run.length);
-    if (defect !== undefined) throw this.#damaged(page, defect);
-    this.#checkRange(page, leaf, range);
-    if (depth === 0 && !leaf.hasOnlyBuckets) {
-      throw this.#damaged(page, 'has a key in the root bucket that is no bucket');
+    const isDamaged = leaf.open(run, viewOf(run), 0, run.length) !== undefined;
+    if (isDamaged) {
+      this.#reportAll(page, leaf);
+    } else {
+      this.#checkRange(page, leaf, range);
+      if (depth === 0 && !leaf.hasOnlyBuckets) {
+        this.#report('bucket', page, 'has a key in the root bucket that is no bucket');
+      }
+      if (this.#isCheck && leaf.count === 0 && !isRoot) this.#report('empty', page, 'is empty');
+      this.#visitor.leaf(leaf, page, depth);
     }
-    this.#visitor.leaf(leaf, page, depth);
-    if (!leaf.hasBuckets) return;
+    // Of a damaged page it is not known whether it has any.
+    if (!leaf.hasRoom || !(leaf.hasBuckets || isDamaged)) return;
     const copy = run.slice();
     const kept = new LeafPage();
     kept.open(copy, viewOf(copy), 0, copy.length);
-    this.#push(page, kept, undefined, depth, copy.length);
+    this.#push(page, kept, undefined, depth, { keptSize: copy.length, isDamaged });
   }
 
   #push(
@@ -232,42 +265,14 @@ class TreeWalk {
     content: BranchPage | LeafPage,
     upper: Uint8Array | undefined,
     depth: number,
-    keptSize: number,
+    { keptSize, isDamaged }: Pick<Frame, 'keptSize' | 'isDamaged'>,
   ): void {
+    if (this.#stack.length === DEPTH_MAX || this.#keptSize + keptSize > KEPT_SIZE_MAX) {
+      this.#report('depth', page, 'is deeper in the tree than any page of a database');
+      return;
+    }
     this.#keptSize += keptSize;
-    if (this.#stack.length === DEPTH_MAX || this.#keptSize > KEPT_SIZE_MAX) {
-      throw this.#damaged(page, 'is deeper in the tree than any page of a database');
-    }
-    this.#stack.push({ page, content, upper, depth, keptSize, next: 0 });
-  }
-
-  /** Reads and checks the header of a page, and marks its run as reached. */
-  async #readHeader(page: number, parent: number, flags: readonly number[]): Promise<PageHeader> {
-    this.#checkReference(page, parent);
-    const bytes = this.#buffer.subarray(0, HEADER_SIZE);
-    await this.#source.read(bytes, page * this.#meta.pageSize);
-    const header = readPageHeader(viewOf(bytes), 0);
-    if (header.id !== page) throw this.#damaged(page, `carries the number ${header.id}`);
-    if (!flags.includes(header.flags)) {
-      throw this.#damaged(page, `is of a kind that cannot be there (flags ${header.flags})`);
-    }
-    if (header.overflow >= this.#meta.pages - page) {
-      throw this.#damaged(page, 'continues beyond the last page');
-    }
-    this.#reach(page, header.overflow);
-    return header;
-  }
-
-  /** Pages 0 and 1 are metas, and no page lies beyond the high water mark. */
-  #checkReference(page: number, parent: number): void {
-    if (page >= 2 && page < this.#meta.pages) return;
-    throw this.#damaged(parent, `refers to page ${page}, which the database does not have`);
-  }
-
-  #reach(page: number, overflow: number): void {
-    for (let id = page; id <= page + overflow; id += 1) {
-      if (!this.#reached.add(id)) throw this.#damaged(id, 'is referred to more than once');
-    }
+    this.#stack.push({ page, content, upper, depth, keptSize, isDamaged, next: 0 });
   }
 
   #checkRange(page: number, content: BranchPage | LeafPage, { lower, upper }: KeyRange): void {
@@ -275,13 +280,20 @@ class TreeWalk {
     const isBelow = lower !== undefined && compareBytes(content.key(0), lower) < 0;
     const last = content.key(content.count - 1);
     if (isBelow || (upper !== undefined && compareBytes(last, upper) >= 0)) {
-      throw this.#damaged(page, 'has keys that belong to another page');
+      this.#report('key-range', page, 'has keys that belong to another page');
     }
   }
 
-  #damaged(page: number, defect: string): Error {
+  #reportAll(page: number, content: BranchPage | LeafPage, subject = ''): void {
+    for (const defect of content.defects()) {
+      const rule = defect.startsWith('has keys out of order') ? 'key-order' : 'elements';
+      this.#report(rule, page, `${subject}${defect}`);
+    }
+  }
+
+  #report(rule: Rule, page: number, defect: string): void {
     const offset = page * this.#meta.pageSize;
-    return databaseDamaged(`page ${page} ${defect}`, { page, offset });
+    this.#found({ rule, message: `page ${page} ${defect}`, page, offset });
   }
 }
 

@@ -61,7 +61,7 @@ export class SnapshotScan {
     const facts = await readStoreFacts(source, meta);
     const summaries = meta.pageSize === this.#pageSize ? this.#summaries : undefined;
     const visitor = new StatusVisitor(this.#crc32c, facts, summaries);
-    const pagesReachable = await walkTree(source, meta, visitor, visitor);
+    const { size: pagesReachable } = await walkTree(source, meta, visitor, { scanned: visitor });
     const { pageSize, pages, txid } = meta;
     const totalSize = pages * pageSize;
     return { ...facts, ...visitor.result(), pageSize, pages, pagesReachable, totalSize, txid };

@@ -1,0 +1,105 @@
+// Pages by their number, as references lead to them: each is gone into once, is what its reference says,
+// and lies within the database and the file.
+
+import type { Rule } from './finding.ts';
+import type { Meta } from './meta.ts';
+import { HEADER_SIZE, type PageHeader, readPageHeader } from './page.ts';
+import { PageSet } from './page-set.ts';
+import type { PageSource } from './page-source.ts';
+
+/** A leaf may hold four elements of any size, but etcd refuses requests beyond 1.5 MiB by default. */
+const RUN_SIZE_MAX = 128 * 1024 * 1024;
+
+/** Told of what is wrong with a page, as a sentence without its subject. */
+export type Report = (rule: Rule, page: number, defect: string) => void;
+
+export class PageRuns {
+  readonly reached: PageSet;
+  readonly #source: PageSource;
+  readonly #meta: Meta;
+  readonly #report: Report;
+  #buffer: Uint8Array;
+
+  constructor(source: PageSource, meta: Meta, report: Report) {
+    this.reached = new PageSet(meta.pages);
+    this.#source = source;
+    this.#meta = meta;
+    this.#report = report;
+    this.#buffer = new Uint8Array(meta.pageSize);
+  }
+
+  /** Pages 0 and 1 are metas, and no page lies beyond the high water mark. */
+  checkReference(page: number, parent: number): boolean {
+    if (page >= 2 && page < this.#meta.pages) return true;
+    const defect = `refers to page ${page}, which the database does not have`;
+    this.#report('reference', parent, defect);
+    return false;
+  }
+
+  /** @returns whether the page itself was not reached before */
+  reach(page: number, overflow: number): boolean {
+    let isNew = true;
+    for (let id = page; id <= page + overflow; id += 1) {
+      if (this.reached.add(id)) continue;
+      this.#report('repeated', id, 'is referred to more than once');
+      if (id === page) isNew = false;
+    }
+    return isNew;
+  }
+
+  /**
+   * Reads and checks the header of a page, and marks its run as reached.
+   * @param flags that the page may have
+   * @returns undefined if the page cannot be gone into
+   */
+  async enter(
+    page: number,
+    parent: number,
+    flags: readonly number[],
+  ): Promise<PageHeader | undefined> {
+    if (!this.checkReference(page, parent)) return undefined;
+    const { pages, pageSize } = this.#meta;
+    if ((page + 1) * pageSize > this.#source.size) {
+      this.#report('truncated', page, 'lies beyond the end of the file');
+      return undefined;
+    }
+    const bytes = this.#buffer.subarray(0, HEADER_SIZE);
+    await this.#source.read(bytes, page * pageSize);
+    const header = readPageHeader(new DataView(bytes.buffer), 0);
+    const defect = headerDefect(header, page, pages, flags);
+    if (defect !== undefined) this.#report('header', page, defect);
+    return defect === undefined && this.reach(page, header.overflow) ? header : undefined;
+  }
+
+  /**
+   * Reads the run that begins with a page.
+   * @returns bytes that the next read uses again; undefined if it cannot be read
+   */
+  async read(page: number, { overflow }: PageHeader): Promise<Uint8Array | undefined> {
+    const { pageSize } = this.#meta;
+    const length = (overflow + 1) * pageSize;
+    if (length > RUN_SIZE_MAX) {
+      this.#report('header', page, `claims ${length} bytes`);
+      return undefined;
+    }
+    if (page * pageSize + length > this.#source.size) {
+      this.#report('truncated', page, 'continues beyond the end of the file');
+      return undefined;
+    }
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);
+    const run = this.#buffer.subarray(0, length);
+    await this.#source.read(run, page * pageSize);
+    return run;
+  }
+}
+
+function headerDefect(
+  { id, flags, overflow }: PageHeader,
+  page: number,
+  pages: number,
+  wanted: readonly number[],
+): string | undefined {
+  if (id !== page) return `carries the number ${id}`;
+  if (!wanted.includes(flags)) return `is of a kind that cannot be there (flags ${flags})`;
+  return overflow >= pages - page ? 'continues beyond the last page' : undefined;
+}
