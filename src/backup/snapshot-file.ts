@@ -1,7 +1,9 @@
 // A snapshot as a file that somebody has: what is wrong with it is the file's fault, and no member's.
 
 import { EtcdkeepError } from '../base/errors.ts';
+import { type CheckedDatabase, checkDatabase } from '../bbolt/check.ts';
 import { openFileSource } from '../bbolt/file-source.ts';
+import type { Found } from '../bbolt/finding.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
 import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
 
@@ -12,6 +14,15 @@ import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-
  */
 export function statusOfFile(path: string): Promise<DatabaseStatus> {
   return readSnapshotFile(path, readDatabaseStatus);
+}
+
+/**
+ * Checks the structure of a snapshot to its end. Findings are no errors.
+ * @param found told of each as it is met
+ * @throws EtcdkeepError `file-failed`
+ */
+export function checkFile(path: string, found: Found): Promise<CheckedDatabase> {
+  return readSnapshotFile(path, (source) => checkDatabase(source, found));
 }
 
 async function readSnapshotFile<T>(

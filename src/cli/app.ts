@@ -5,6 +5,7 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
+import { snapshotCheck } from './commands/snapshot-check.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
 import type { CommandContext } from './context.ts';
@@ -12,7 +13,7 @@ import { renderError } from './error-screen.ts';
 import { VERSION } from './version.ts';
 
 const snapshot = buildRouteMap({
-  routes: { save: snapshotSave, status: snapshotStatus },
+  routes: { save: snapshotSave, status: snapshotStatus, check: snapshotCheck },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });
 

@@ -45,6 +45,15 @@ export function parseBytes(text: string): number {
 }
 
 /**
+ * Parses a count: `0`, `100`.
+ * @throws SyntaxError
+ */
+export function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new SyntaxError(`"${text}" is not a count such as 100`);
+}
+
+/**
  * Parses a boolean as Go's flag package does, for environment variables.
  * @throws SyntaxError
  */
