@@ -6,6 +6,7 @@ import { openFileSource } from '../bbolt/file-source.ts';
 import type { Found } from '../bbolt/finding.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
 import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
+import { type HashKV, hashKV } from '../etcd/store/hash-kv.ts';
 
 /**
  * The status of a snapshot, or of a copy of a member's database: its trailer is not looked at. The file is
@@ -23,6 +24,15 @@ export function statusOfFile(path: string): Promise<DatabaseStatus> {
  */
 export function checkFile(path: string, found: Found): Promise<CheckedDatabase> {
   return readSnapshotFile(path, (source) => checkDatabase(source, found));
+}
+
+/**
+ * HashKV of a snapshot.
+ * @param revision 0 for the newest
+ * @throws EtcdkeepError `revision-compacted`, `revision-future`, `snapshot-damaged`, `file-failed`
+ */
+export function hashKVOfFile(path: string, revision: bigint): Promise<HashKV> {
+  return readSnapshotFile(path, (source) => hashKV(source, revision));
 }
 
 async function readSnapshotFile<T>(

@@ -280,6 +280,15 @@ const table = {
     retryable: false,
   },
 
+  'revision-compacted': failed(
+    'The revision that was asked for is below the one that the database is compacted to.',
+    'name one from the compact revision on',
+  ),
+  'revision-future': failed(
+    'The revision that was asked for is above the newest of the database.',
+    'name one that is not, or none for the newest',
+  ),
+
   // Ends that are nobody's fault.
   interrupted: {
     exit: 130,

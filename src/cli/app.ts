@@ -6,6 +6,7 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
+import { snapshotHashkv } from './commands/snapshot-hashkv.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
 import type { CommandContext } from './context.ts';
@@ -13,7 +14,12 @@ import { renderError } from './error-screen.ts';
 import { VERSION } from './version.ts';
 
 const snapshot = buildRouteMap({
-  routes: { save: snapshotSave, status: snapshotStatus, check: snapshotCheck },
+  routes: {
+    save: snapshotSave,
+    status: snapshotStatus,
+    check: snapshotCheck,
+    hashkv: snapshotHashkv,
+  },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });
 

@@ -54,6 +54,15 @@ export function parseCount(text: string): number {
 }
 
 /**
+ * Parses a revision: a number of 63 bits.
+ * @throws SyntaxError
+ */
+export function parseRevision(text: string): bigint {
+  if (/^\d{1,19}$/.test(text) && BigInt(text) < 2n ** 63n) return BigInt(text);
+  throw new SyntaxError(`"${text}" is not a revision`);
+}
+
+/**
  * Parses a boolean as Go's flag package does, for environment variables.
  * @throws SyntaxError
  */

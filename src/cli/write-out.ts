@@ -14,8 +14,15 @@ export interface OutputValue {
   readonly shown?: string;
 }
 
-export const WRITE_OUT_FORMATS = ['simple', 'json', 'table', 'fields', 'yaml'] as const;
+const WRITE_OUT_FORMATS = ['simple', 'json', 'table', 'fields', 'yaml'] as const;
 export type WriteOutFormat = (typeof WRITE_OUT_FORMATS)[number];
+
+export const WRITE_OUT_FLAG = {
+  kind: 'enum',
+  values: WRITE_OUT_FORMATS,
+  default: 'simple',
+  brief: 'the output format',
+} as const;
 
 /** The text for a format, without a line end at the end. */
 export function writeOut(values: readonly OutputValue[], format: WriteOutFormat): string {

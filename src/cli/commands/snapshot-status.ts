@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.ts';
 import {
   humanizedBytes,
   type OutputValue,
-  WRITE_OUT_FORMATS,
+  WRITE_OUT_FLAG,
   type WriteOutFormat,
   writeOut,
 } from '../write-out.ts';
@@ -46,12 +46,7 @@ export const snapshotStatus = buildCommand({
   func: run,
   parameters: {
     flags: {
-      writeOut: {
-        kind: 'enum',
-        values: WRITE_OUT_FORMATS,
-        default: 'simple',
-        brief: 'the output format',
-      },
+      writeOut: WRITE_OUT_FLAG,
       totalKeys: {
         kind: 'enum',
         values: ['live', 'all'],

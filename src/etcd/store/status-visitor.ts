@@ -2,14 +2,12 @@
 
 import type { Crc32c } from '../../base/crc32c.ts';
 import { combineCrc32c } from '../../base/crc32c-combine.ts';
-import { databaseDamaged } from '../../bbolt/damage.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { KeyRange, ScannedPages, TreeVisitor } from '../../bbolt/walk.ts';
 import type { DatabaseStatus } from './database-status.ts';
-import { KeyValueReader } from './key-value.ts';
 import { type LiveKeyCounter, liveKeyCounter } from './live-keys.ts';
 import type { PageSummaries } from './page-summaries.ts';
-import { isTombstone, mainRevision, revisionDefect } from './revision-key.ts';
+import { KEY_BUCKET, RecordReader } from './records.ts';
 import type { StoreFacts } from './store-facts.ts';
 
 type Result = Pick<
@@ -26,7 +24,7 @@ export class StatusVisitor implements TreeVisitor, ScannedPages {
   readonly #facts: StoreFacts;
   readonly #summaries: PageSummaries | undefined;
   readonly #liveKeys: LiveKeyCounter;
-  readonly #keyValue = new KeyValueReader();
+  readonly #record = new RecordReader();
   #isKeyBucket = false;
   #hash = 0;
   #entries = 0;
@@ -83,31 +81,16 @@ export class StatusVisitor implements TreeVisitor, ScannedPages {
       this.#hash = this.#crc32c.update(this.#hash, leaf.value(index));
     }
     if (!this.#isKeyBucket) return;
-    for (let index = 0; index < leaf.count; index += 1) this.#record(leaf, index, page);
+    for (let index = 0; index < leaf.count; index += 1) {
+      this.#record.read(leaf, index, page);
+      this.#count(this.#record);
+    }
   }
 
-  #record(leaf: LeafPage, index: number, page: number): void {
-    const { bytes, view } = leaf;
-    const start = leaf.keyStart(index);
-    const end = leaf.keyEnd(index);
-    const defect = revisionDefect(bytes, start, end);
-    if (defect !== undefined) {
-      throw databaseDamaged(`the revision in element ${index} of page ${page} ${defect}`, { page });
-    }
-    const main = mainRevision(view, start);
-    if (leaf.isBucket(index) || !this.#keyValue.read(bytes, end, leaf.valueEnd(index))) {
-      throw databaseDamaged(`the value of revision ${main} is no key-value`, {
-        page,
-        revision: main,
-      });
-    }
+  #count(record: RecordReader): void {
+    const { bytes, keyStart, keyEnd, main, isTombstone, version } = record;
     this.#revision = main;
-    this.#liveKeys.add({
-      main,
-      isTombstone: isTombstone(bytes, start, end),
-      key: bytes.subarray(this.#keyValue.keyStart, this.#keyValue.keyEnd),
-      version: this.#keyValue.version,
-    });
+    this.#liveKeys.add({ main, isTombstone, key: bytes.subarray(keyStart, keyEnd), version });
   }
 
   /** To be asked when the walk is over. */
@@ -123,5 +106,3 @@ export class StatusVisitor implements TreeVisitor, ScannedPages {
     };
   }
 }
-
-const KEY_BUCKET = Buffer.from('key');
