@@ -12,8 +12,9 @@ const SNAPSHOT = `snapshot_${STAMP}.db`;
 const RESOURCES = `static_kuberesources_${STAMP}.tar.gz`;
 const RECORD = `backup_${STAMP}.json`;
 
-/** A process of another boot: no machine has this one. */
-const DEAD = '.etcdkeep-00000000-1-1-1-abcdef';
+const [HOST] = processLabel().split('-');
+/** A process of another boot of this host: no machine has this one. */
+const DEAD = `.etcdkeep-${HOST!}-00000000-1-1-1-abcdef`;
 const ALIVE = `.etcdkeep-${processLabel()}-abcdef`;
 
 let target: string;
@@ -66,6 +67,20 @@ describe('what a killed run left', () => {
     expect(await swept()).toEqual([RECORD, SNAPSHOT, RESOURCES].sort());
   });
 
+  it('an empty record only took the name: all three go', async () => {
+    await put(RESOURCES, SNAPSHOT);
+    await writeFile(join(target, RECORD), '');
+    await stage(DEAD, RECORD);
+    expect(await swept()).toEqual([]);
+  });
+
+  it('on another host that shares the directory stays: nobody here knows whether it was killed', async () => {
+    const theirs = '.etcdkeep-00000000-00000000-1-1-1-abcdef';
+    await put(RESOURCES);
+    await stage(theirs, SNAPSHOT, RECORD);
+    expect(await swept()).toEqual([theirs, RESOURCES].sort());
+  });
+
   it('files of another stamp stay, with a record or without', async () => {
     const others = [`snapshot_${OTHER}.db`, `static_kuberesources_${OTHER}.tar.gz`, 'notes.txt'];
     await put(...others, RESOURCES);
@@ -75,7 +90,7 @@ describe('what a killed run left', () => {
 
   it('of several runs', async () => {
     await stage(DEAD, SNAPSHOT);
-    await stage('.etcdkeep-00000000-1-2-1-ghijkl', `snapshot_${OTHER}.db`);
+    await stage(`.etcdkeep-${HOST!}-00000000-1-2-1-ghijkl`, `snapshot_${OTHER}.db`);
     expect(await swept()).toEqual([]);
   });
 });

@@ -1,9 +1,9 @@
 // What killed runs left in a directory of backups, and its removal by the next one.
 
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { removeStagingDirectory, stagingOwner, syncDirectory } from '../base/durable-files.ts';
-import { readError, writeError } from '../base/errors.ts';
+import { readError, systemCodeOf, writeError } from '../base/errors.ts';
 import { mayStillRun } from '../base/process-label.ts';
 import { filesBeside } from '../record/stamp.ts';
 import { directoriesOf, type Target } from './target.ts';
@@ -32,9 +32,21 @@ export async function sweepStaging(target: Target): Promise<void> {
 async function sweepUnrecorded(target: Target, staged: string): Promise<void> {
   const files = filesBeside(staged);
   if (files === undefined) return;
-  if ((await namesIn(target.directory)).includes(files.record)) return;
+  const record = join(target.directory, files.record);
+  if (await isPublished(record)) return;
   await removeFile(join(target.directory, files.snapshot));
   await removeFile(join(target.resources, files.resources));
+  await removeFile(record);
+}
+
+/** An empty file only took the name, where there are no hard links (durable-files.ts, moveFile). */
+async function isPublished(record: string): Promise<boolean> {
+  try {
+    return (await stat(record)).size > 0;
+  } catch (reason) {
+    if (systemCodeOf(reason) === 'ENOENT') return false;
+    throw readError(reason, 'look at it', record);
+  }
 }
 
 async function removeFile(path: string): Promise<void> {

@@ -1,7 +1,8 @@
 // The one or two directories that a backup goes to: made if need be, and left as they were if it fails.
 
 import { mkdir, readdir, rmdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '../base/durable-files.ts';
 import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
 
 export interface Target {
@@ -76,6 +77,7 @@ async function withDirectory<T>(directory: string, use: () => Promise<T>): Promi
 async function makeDirectory(directory: string): Promise<string | undefined> {
   try {
     const made = await mkdir(directory, { recursive: true });
+    if (made !== undefined) await syncMade(directory, made);
     if (made !== undefined || (await stat(directory)).isDirectory()) return made;
   } catch (reason) {
     if (systemCodeOf(reason) !== 'EEXIST') {
@@ -85,6 +87,13 @@ async function makeDirectory(directory: string): Promise<string | undefined> {
   throw new EtcdkeepError('target-not-directory', 'the place for the backup is a file', {
     path: directory,
   });
+}
+
+/** A directory is on the disk once the one that it is in is synced. */
+async function syncMade(directory: string, firstMade: string): Promise<void> {
+  for (let path = directory; path.startsWith(firstMade); path = dirname(path)) {
+    await syncDirectory(dirname(path));
+  }
 }
 
 async function removeEmpty(directory: string, firstMade: string): Promise<void> {

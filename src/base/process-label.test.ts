@@ -24,12 +24,16 @@ it('a pid that another process has by now is not the one that was meant', () => 
 });
 
 it('a process of an earlier boot does not run', () => {
-  expect(mayStillRun(processLabel().replace(/^\w+/, '00000000'))).toBe(false);
+  expect(mayStillRun(processLabel().replace(/(?<=^\w+-)\w+/, '00000000'))).toBe(false);
+});
+
+it('of a process on another host nothing is known, so it may run', () => {
+  expect(mayStillRun(processLabel().replace(/^\w+-\w+/, '00000000-00000000'))).toBe(true);
 });
 
 it('of a process in another pid namespace nothing is known, so it may run', () => {
-  const [boot, , pid] = processLabel().split('-');
-  expect(mayStillRun(`${boot!}-1-${pid!}-1`)).toBe(true);
+  const [host, boot, , pid] = processLabel().split('-');
+  expect(mayStillRun(`${host!}-${boot!}-1-${pid!}-1`)).toBe(true);
 });
 
 it.each(['', 'a-b', `${processLabel()}-1`])('"%s" is no label', (text) =>

@@ -1,27 +1,35 @@
 // A name for this process that another one can ask about: does it still run?
 
+import { createHash } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 
 /**
- * `<boot>-<pid namespace>-<pid>-<start>`: a pid alone may be another process's by now, and means
- * something only in its own pid namespace.
+ * `<host>-<boot>-<pid namespace>-<pid>-<start>`: a pid alone may be another process's by now, and
+ * means something only on its own host and in its own pid namespace.
  */
 export function processLabel(): string {
-  return [boot(), pidNamespace(), process.pid, startTicks(process.pid)].join('-');
+  return [host(), boot(), pidNamespace(), process.pid, startTicks(process.pid)].join('-');
 }
 
 /**
- * Whether the process of a label may still run. From another container nothing can be said of it;
- * then it counts as running.
+ * Whether the process of a label may still run. Of another host, as where two of them share a directory, and
+ * from another container nothing can be said of it; then it counts as running.
  * @returns undefined if the text is no label
  */
 export function mayStillRun(label: string): boolean | undefined {
-  const match = /^([0-9a-f]{8})-(\d+)-(\d+)-(\d+)$/.exec(label);
+  const match = /^([0-9a-f]{8})-([0-9a-f]{8})-(\d+)-(\d+)-(\d+)$/.exec(label);
   if (match === null) return undefined;
-  const [, itsBoot, itsNamespace, pid, start] = match;
+  const [, itsHost, itsBoot, itsNamespace, pid, start] = match;
+  if (itsHost !== host()) return true;
   if (itsBoot !== boot()) return false;
   if (itsNamespace !== pidNamespace()) return true;
   return startTicks(Number(pid)) === start;
+}
+
+/** Of the name that the kernel has for the machine: of any length, and in eight digits here. */
+function host(): string {
+  return createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 }
 
 /** The kernel makes a new id at every boot (random(4)). */

@@ -2,19 +2,16 @@
 // every backup that is called complete is whole and every earlier one is as it was; after each run
 // that was left alone nothing unfinished is there any more.
 
-import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { readRecord } from '../../src/record/record.ts';
-import { stampOfFile } from '../../src/record/stamp.ts';
+import { type Target, targetOf } from '../../src/backup/target.ts';
 import { startCli } from '../cli/run.ts';
 import { loadKubernetes } from '../fixtures/kubernetes-objects.ts';
 import { createOpenshiftHost } from '../fixtures/openshift-host.ts';
 import { Random } from '../fixtures/random.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../servers/directories.ts';
 import { startEtcd } from '../servers/etcd.ts';
+import { examine, type Seen } from './examine.ts';
 
 /** After so many kills one run is left alone. */
 const LEFT_ALONE_EVERY = 20;
@@ -26,40 +23,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What was seen to be whole: files by their path, with what must not change. */
-type Seen = Map<string, string>;
-
 const tally = { kills: 0, before: 0, partial: 0, published: 0, complete: 0 };
-
-/** Looks at the directory, and throws if anything in it is not as it is said to be. */
-async function examine(directory: string, seen: Seen): Promise<readonly string[]> {
-  const names = await readdir(directory);
-  const recorded = new Set<string>();
-  for (const name of names.filter((one) => one.startsWith('backup_'))) {
-    recorded.add(stampOfFile(name)!);
-    await examineBackup(directory, name, seen);
-  }
-  for (const path of seen.keys()) await stat(path);
-  return names.filter((name) => !recorded.has(stampOfFile(name) ?? ''));
-}
-
-async function examineBackup(directory: string, name: string, seen: Seen): Promise<void> {
-  const record = await readRecord(join(directory, name));
-  const { snapshot, resources } = record;
-  for (const { file, sha256 } of [snapshot, resources]) {
-    const path = join(directory, file);
-    const { ino, size, mtimeMs } = await stat(path);
-    const identity = `${ino} ${size} ${mtimeMs}`;
-    const before = seen.get(path);
-    if (before === identity) continue;
-    if (before !== undefined) throw new Error(`${path} is not what it was`);
-    const computed = createHash('sha256')
-      .update(await readFile(path))
-      .digest('hex');
-    if (computed !== sha256) throw new Error(`${path} is called complete and is not`);
-    seen.set(path, identity);
-  }
-}
 
 /** Runs a backup and kills it after that time, if it still runs. */
 async function killAfter(line: readonly string[], milliseconds: number) {
@@ -75,10 +39,10 @@ async function killAfter(line: readonly string[], milliseconds: number) {
   return outcome;
 }
 
-async function round(line: readonly string[], directory: string, seen: Seen, afterMs: number) {
+async function round(line: readonly string[], target: Target, seen: Seen, afterMs: number) {
   const known = seen.size;
   const { code, stdout } = await killAfter(line, afterMs);
-  const unfinished = await examine(directory, seen);
+  const unfinished = await examine(target, seen);
   const isComplete = seen.size > known;
   if (/successfully saved/.test(stdout) && !isComplete) throw new Error('it is said to be saved');
   if (code === 137) tally.kills += 1;
@@ -88,32 +52,33 @@ async function round(line: readonly string[], directory: string, seen: Seen, aft
   else tally.before += 1;
 }
 
-async function leftAlone(line: readonly string[], directory: string, seen: Seen): Promise<number> {
+async function leftAlone(line: readonly string[], target: Target, seen: Seen): Promise<number> {
   const began = performance.now();
   const outcome = await startCli(line).outcome;
   if (outcome.code !== 0) throw new Error(`left alone, it fails:\n${outcome.stderr}`);
-  const unfinished = await examine(directory, seen);
+  const unfinished = await examine(target, seen);
   if (unfinished.length > 0) throw new Error(`left behind: ${unfinished.join(', ')}`);
   return performance.now() - began;
 }
 
 const random = new Random(Number(values.seed));
 const directory = temporaryDirectory();
+const target = targetOf(directory, undefined);
 await using cluster = await startEtcd({ version: '3.6.16', tls: 'mutual' });
 await loadKubernetes(cluster.gateway, { objects: 500, operations: 16 });
 const host = await createOpenshiftHost(cluster);
 try {
   const line = ['backup', `--root=${host.root}`, directory];
   const seen: Seen = new Map();
-  let longest = await leftAlone(line, directory, seen);
+  let longest = await leftAlone(line, target, seen);
   for (let count = 0; count < Number(values.count); count += 1) {
     // Half of them anywhere, half towards the end, where the files are moved.
     const from = random.chance(0.5) ? 0 : 0.7 * longest;
-    await round(line, directory, seen, random.between(Math.floor(from), Math.ceil(longest * 1.1)));
+    await round(line, target, seen, random.between(Math.floor(from), Math.ceil(longest * 1.1)));
     if (count % LEFT_ALONE_EVERY !== LEFT_ALONE_EVERY - 1) continue;
-    longest = await leftAlone(line, directory, seen);
+    longest = await leftAlone(line, target, seen);
   }
-  await leftAlone(line, directory, seen);
+  await leftAlone(line, target, seen);
   console.log(
     `seed ${values.seed}: ${tally.kills} of ${values.count} runs were killed; then nothing was there ${tally.before} times, ` +
       `a hidden directory ${tally.partial}, files without a record ${tally.published}, a whole backup ${tally.complete}.`,
