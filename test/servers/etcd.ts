@@ -6,6 +6,7 @@ import { findRelease } from './binaries.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import type { Gateway } from './gateway.ts';
 import { EtcdMember, type MemberTls, type User } from './member.ts';
+import type { NetworkHost, TestNetwork } from './network.ts';
 import { CertificateAuthority, type KeyPairFiles } from './pki.ts';
 import type { EtcdBinaries, EtcdVersion } from './versions.ts';
 
@@ -26,6 +27,8 @@ export interface EtcdOptions {
   readonly learner?: boolean;
   /** More flags for every member. They override, since etcd takes the last of a flag given twice. */
   readonly flags?: readonly string[];
+  /** Machines for the voting members; they share this one if left out. */
+  readonly network?: TestNetwork;
   /** Names of the members; default to `etcd-0`, `etcd-1`, ... */
   readonly names?: readonly string[];
 }
@@ -96,14 +99,16 @@ export async function startEtcd(options: EtcdOptions): Promise<EtcdCluster> {
   const binaries = await binariesOf(options.version);
   const directory = temporaryDirectory();
   const issuer = await createIssuer(directory, options.tls ?? 'off');
-  const create = async (name: string): Promise<EtcdMember> => {
-    const address = await freeLoopbackAddress();
-    const tls = await issuer?.issueFor(name, address);
-    return new EtcdMember({ binaries, name, address, directory, tls, flags: options.flags ?? [] });
+  const create = async (name: string, host?: NetworkHost): Promise<EtcdMember> => {
+    const address = host?.clientAddress ?? (await freeLoopbackAddress());
+    const tls = await issuer?.issueFor(name, [address, host?.peerAddress ?? address]);
+    const flags = options.flags ?? [];
+    return new EtcdMember({ binaries, name, address, directory, tls, flags, ...host });
   };
   const members: EtcdMember[] = [];
   for (let index = 0; index < (options.size ?? 1); index += 1) {
-    members.push(await create(options.names?.[index] ?? `etcd-${index}`));
+    const name = options.names?.[index] ?? `etcd-${index}`;
+    members.push(await create(name, options.network?.hosts[index]));
   }
   const learner = options.learner === true ? await create('etcd-learner') : undefined;
   const cluster = new EtcdCluster(directory, members, learner, issuer?.authority);
@@ -136,13 +141,13 @@ async function createIssuer(directory: string, mode: 'off' | 'server' | 'mutual'
     commonName: 'etcd-client',
     usages: ['client'],
   });
-  const issueFor = async (name: string, address: string): Promise<MemberTls> => {
+  const issueFor = async (name: string, addresses: readonly string[]): Promise<MemberTls> => {
     // Subjects as OpenShift's cluster-etcd-operator gives them.
     const issue = (kind: string): Promise<KeyPairFiles> =>
       authority.issue(`etcd-${kind}-${name}`, {
         commonName: `system:etcd-${kind}:${name}`,
         organization: `system:etcd-${kind}s`,
-        names: [address, 'localhost'],
+        names: [...new Set(addresses), 'localhost'],
       });
     const [serving, peer] = [await issue('server'), await issue('peer')];
     return { mode, ca: authority.cert, serving, peer, client };

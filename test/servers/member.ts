@@ -41,6 +41,10 @@ export interface MemberSettings {
   readonly directory: string;
   readonly tls: MemberTls | undefined;
   readonly flags: readonly string[];
+  /** Where its peers reach it, if not where clients do. */
+  readonly peerAddress?: string;
+  /** What stands before its command line. */
+  readonly launcher?: readonly string[];
 }
 
 export interface ToolOptions extends CommandOptions {
@@ -61,6 +65,7 @@ export class EtcdMember {
   readonly gateway: Gateway;
   readonly #binaries: EtcdBinaries;
   readonly #flags: readonly string[];
+  readonly #launcher: readonly string[];
   #start: readonly string[] = [];
   #process: ChildProcess | undefined;
   #root: User | undefined;
@@ -70,13 +75,14 @@ export class EtcdMember {
     this.name = settings.name;
     this.address = settings.address;
     this.endpoint = `${scheme}://${settings.address}:${CLIENT_PORT}`;
-    this.peerUrl = `${scheme}://${settings.address}:${PEER_PORT}`;
+    this.peerUrl = `${scheme}://${settings.peerAddress ?? settings.address}:${PEER_PORT}`;
     this.dataDir = join(settings.directory, `${settings.name}.etcd`);
     this.logFile = join(settings.directory, `${settings.name}.log`);
     this.tls = settings.tls;
     this.gateway = new Gateway(this.endpoint, gatewayOptions(settings.tls));
     this.#binaries = settings.binaries;
     this.#flags = settings.flags;
+    this.#launcher = settings.launcher ?? [];
   }
 
   /** The server's process id. Throws if it does not run. */
@@ -181,7 +187,8 @@ export class EtcdMember {
   #spawn(): void {
     const log = openSync(this.logFile, 'a');
     const args = [...this.#arguments(), ...this.#start, ...this.#flags];
-    const child = spawnServer(this.#binaries.etcd, args, cleanEnvironment(), log);
+    const [file, ...rest] = [...this.#launcher, this.#binaries.etcd, ...args];
+    const child = spawnServer(file!, rest, cleanEnvironment(), log);
     closeSync(log);
     this.#process = child;
     child.on('exit', () => {

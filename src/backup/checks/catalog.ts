@@ -41,7 +41,7 @@ const table = {
     'take the backup on the host of a voting member',
   ),
   lag: warn(
-    'The member has applied what the leader has: at most 1,000 raft entries are missing.',
+    'The member has applied what the leader has, or where it knows none, what any other member has: at most 1,000 raft entries are missing.',
     'take the backup on a host whose member keeps up',
   ),
   alarms: warn(

@@ -79,6 +79,13 @@ describe('lag', () => {
   ])('of a member %s is unknown', (_, own, others) => {
     expect(checkLag(view(own, others)).result).toBe('unknown');
   });
+
+  it('of a member that knows no leader is seen where another has gone on', () => {
+    const own = member(1n, { leader: 0n, raftAppliedIndex: 5000n });
+    const others = [member(2n, { raftIndex: 6000n }), member(3n, { raftIndex: 6001n })];
+    expect(checkLag(view(own, others)).result).toBe('failed');
+    expect(checkLag(view(own, others.slice(0, 1))).result).toBe('unknown');
+  });
 });
 
 describe('hashes', () => {

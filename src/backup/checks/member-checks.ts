@@ -44,17 +44,26 @@ export function checkLearner({ own }: ClusterView): Outcome {
     : passed(`${own.client.endpoint} is a voting member`);
 }
 
+/** A member that is cut off knows no leader, but others that still answer show how far it has fallen behind. */
 export function checkLag({ own, others }: ClusterView): Outcome {
   const { raftAppliedIndex: applied, raftIndex, leader, header } = own.status;
-  if (leader === 0n) return unknown('the member knows no leader');
-  const isLeader = leader === header?.memberId;
+  const behind = (newest: bigint): bigint => (newest > applied ? newest - applied : 0n);
+  const words = (whose: string, newest: bigint): string =>
+    `raft applied index ${applied} is ${formatCount(behind(newest))} behind ${whose} ${newest}`;
+  const isLeader = leader !== 0n && leader === header?.memberId;
   const leading = others.find(({ status }) => status.header?.memberId === leader);
-  if (!isLeader && leading === undefined) return unknown('the leader does not answer');
-  const newest = isLeader ? raftIndex : leading!.status.raftIndex;
-  // The leader was asked last, so it may have gone on; the other way round it is no lag.
-  const behind = newest > applied ? newest - applied : 0n;
-  const words = `raft applied index ${applied} is ${formatCount(behind)} behind the leader's ${newest}`;
-  return behind > LAG_MAX ? failed(words) : passed(words);
+  if (isLeader || leading !== undefined) {
+    // The leader was asked last, so it may have gone on; the other way round it is no lag.
+    const newest = isLeader ? raftIndex : leading!.status.raftIndex;
+    const evidence = words("the leader's", newest);
+    return behind(newest) > LAG_MAX ? failed(evidence) : passed(evidence);
+  }
+  const why = leader === 0n ? 'the member knows no leader' : 'the leader does not answer';
+  const [furthest] = others.toSorted((a, b) => Number(b.status.raftIndex - a.status.raftIndex));
+  if (furthest === undefined) return unknown(why);
+  const newest = furthest.status.raftIndex;
+  const evidence = `${why}; ${words(`${furthest.name}'s`, newest)}`;
+  return behind(newest) > LAG_MAX ? failed(evidence) : unknown(evidence);
 }
 
 export function checkAlarms({ members, alarms }: ClusterView): Outcome {
