@@ -33,9 +33,9 @@ describe.skipIf(missing !== undefined)(
           await fill(etcd, LARGE_BYTES);
         }, 60_000);
         afterAll(async () => {
-          host?.remove();
-          await etcd?.stop();
-          network?.remove();
+          host.remove();
+          await etcd.stop();
+          network.remove();
         });
 
         const backUp = async () => {
