@@ -42,7 +42,9 @@ export async function viewCluster(
 ): Promise<ClusterView> {
   const status = await client.status();
   // A learner lists nobody.
-  const members = status.isLearner ? [] : await client.memberList(false);
+  const listed = status.isLearner ? [] : await client.memberList(false);
+  // etcd lists them in any order.
+  const members = listed.toSorted((left, right) => left.name.localeCompare(right.name));
   const id = status.header?.memberId ?? 0n;
   const own = { name: nameOf(members.find((member) => member.ID === id)), client, status };
   const alarms = await client.alarmList().catch(asError);
