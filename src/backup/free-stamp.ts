@@ -1,11 +1,11 @@
 // A moment whose stamp no backup in the target has yet, finished or under way. Stamps have no more than
 // seconds: where this one's is taken, the next one is waited for.
 
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { namesIn } from '../base/directory-names.ts';
 import { stagingOwner } from '../base/durable-files.ts';
-import { EtcdkeepError, readError, systemCodeOf } from '../base/errors.ts';
+import { EtcdkeepError } from '../base/errors.ts';
 import { stampOf, stampOfFile } from '../record/stamp.ts';
 import { directoriesOf, type Target } from './target.ts';
 
@@ -36,6 +36,7 @@ async function takenStamps(target: Target): Promise<ReadonlySet<string>> {
   const stamps = new Set<string>();
   for (const directory of directoriesOf(target)) {
     for (const name of await namesIn(directory)) {
+      // Another run's staging directory goes when that run ends.
       const staged = stagingOwner(name) === undefined ? [] : await namesIn(join(directory, name));
       for (const file of [name, ...staged]) {
         const stamp = stampOfFile(file);
@@ -44,14 +45,4 @@ async function takenStamps(target: Target): Promise<ReadonlySet<string>> {
     }
   }
   return stamps;
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (reason) {
-    // Another run's staging directory goes when that run ends.
-    if (systemCodeOf(reason) === 'ENOENT') return [];
-    throw readError(reason, 'list the directory', directory);
-  }
 }

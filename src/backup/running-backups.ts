@@ -2,8 +2,9 @@
 // process, so that one left by a killed run is known and no two runs ever fight over a file; and after
 // the moment it was left, so that of two runs that begin at once just one gives way.
 
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { namesIn } from '../base/directory-names.ts';
 import { readError, systemCodeOf, writeError } from '../base/errors.ts';
 import { mayStillRun, processLabel } from '../base/process-label.ts';
 import type { Host } from '../controlplane/host.ts';
@@ -82,14 +83,5 @@ async function readNote(path: string): Promise<readonly RunningBackup[]> {
   } catch (reason) {
     if (systemCodeOf(reason) === 'ENOENT') return [];
     throw readError(reason, 'read who runs a backup', path);
-  }
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (reason) {
-    if (systemCodeOf(reason) === 'ENOENT') return [];
-    throw readError(reason, 'list the directory', directory);
   }
 }

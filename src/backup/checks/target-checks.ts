@@ -1,7 +1,8 @@
 // Whether the place for the backup will do.
 
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { namesIn } from '../../base/directory-names.ts';
 import { readError, systemCodeOf } from '../../base/errors.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
@@ -80,15 +81,6 @@ export async function checkClock(target: Target, now: Date): Promise<Outcome> {
     return failed(`${join(directory, last)} is later than now, ${mine}: it would be restored`);
   }
   return passed('no backup there has a later stamp');
-}
-
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return await readdir(directory);
-  } catch (reason) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) return [];
-    throw readError(reason, 'list the directory', directory);
-  }
 }
 
 /**
