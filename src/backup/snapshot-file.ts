@@ -1,10 +1,10 @@
 // A snapshot as a file that somebody has: what is wrong with it is the file's fault, and no member's.
 
 import { EtcdkeepError } from '../base/errors.ts';
-import { type CheckedDatabase, checkDatabase } from '../bbolt/check.ts';
+import type { CheckedDatabase } from '../bbolt/check.ts';
 import { openFileSource } from '../bbolt/file-source.ts';
-import type { Found } from '../bbolt/finding.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
+import { checkStore, type StoreFinding } from '../etcd/store/check-store.ts';
 import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
 import { type HashKV, hashKV } from '../etcd/store/hash-kv.ts';
 
@@ -18,12 +18,15 @@ export function statusOfFile(path: string): Promise<DatabaseStatus> {
 }
 
 /**
- * Checks the structure of a snapshot to its end. Findings are no errors.
+ * Checks a snapshot to its end: its structure, and the history that etcd keeps in it. Findings are no errors.
  * @param found told of each as it is met
  * @throws EtcdkeepError `file-failed`
  */
-export function checkFile(path: string, found: Found): Promise<CheckedDatabase> {
-  return readSnapshotFile(path, (source) => checkDatabase(source, found));
+export function checkFile(
+  path: string,
+  found: (finding: StoreFinding) => void,
+): Promise<CheckedDatabase> {
+  return readSnapshotFile(path, (source) => checkStore(source, found));
 }
 
 /**

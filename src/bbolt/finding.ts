@@ -32,8 +32,9 @@ export type Rule =
   /** The freelist, where it is kept in the file. */
   | 'freelist';
 
-export interface Finding {
-  readonly rule: Rule;
+/** @typeParam R the rules of whoever checks */
+export interface Finding<R extends string = Rule> {
+  readonly rule: R;
   /** A sentence without a full stop. */
   readonly message: string;
   readonly page: number;

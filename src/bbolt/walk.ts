@@ -29,8 +29,11 @@ export interface TreeVisitor {
    * @returns whether to walk it
    */
   enterBucket(name: Uint8Array, depth: number): boolean;
-  /** A leaf page, or the content of an inline bucket. The object is reused: keep nothing of it. */
-  leaf(leaf: LeafPage, page: number, depth: number): void;
+  /**
+   * A leaf page, or the content of an inline bucket. The object is reused: keep nothing of it.
+   * @param offset of the page in the file, in bytes
+   */
+  leaf(leaf: LeafPage, page: number, depth: number, offset: number): void;
   /** A leaf page that ScannedPages vouched for, which is not read. */
   scannedLeaf(page: number, depth: number): void;
 }
@@ -175,7 +178,7 @@ class TreeWalk {
     const leaf = new LeafPage();
     const defect = leaf.open(bytes, view, start, length);
     if (defect !== undefined) this.#reportAll(page, leaf, 'has an inline bucket that ');
-    else this.#visitor.leaf(leaf, page, depth);
+    else this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     if (leaf.hasBuckets && leaf.hasRoom) {
       this.#push(page, leaf, undefined, depth, { keptSize: 0, isDamaged: defect !== undefined });
     }
@@ -250,7 +253,7 @@ class TreeWalk {
         this.#report('bucket', page, 'has a key in the root bucket that is no bucket');
       }
       if (this.#isCheck && leaf.count === 0 && !isRoot) this.#report('empty', page, 'is empty');
-      this.#visitor.leaf(leaf, page, depth);
+      this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     }
     // Of a damaged page it is not known whether it has any.
     if (!leaf.hasRoom || !(leaf.hasBuckets || isDamaged)) return;

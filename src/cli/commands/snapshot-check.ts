@@ -1,9 +1,9 @@
-// etcdkeep snapshot check FILE: everything that is wrong in the structure of a snapshot.
+// etcdkeep snapshot check FILE: everything that is wrong in a snapshot.
 
 import { buildCommand } from '@stricli/core';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { formatBytes, formatCount } from '../../base/units.ts';
-import type { Finding } from '../../bbolt/finding.ts';
+import type { StoreFinding } from '../../etcd/store/check-store.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { errorDocument } from '../error-screen.ts';
@@ -16,9 +16,9 @@ interface Flags extends OutputFlags {
 
 async function run(this: CommandContext, flags: Flags, path: string): Promise<void> {
   const damage = await withScreen(this, flags, async (screen) => {
-    const shown: Finding[] = [];
-    let first: Finding | undefined;
-    const take = (finding: Finding): void => {
+    const shown: StoreFinding[] = [];
+    let first: StoreFinding | undefined;
+    const take = (finding: StoreFinding): void => {
       first ??= finding;
       if (shown.length === flags.limit) return;
       shown.push(finding);
@@ -50,11 +50,11 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
   if (damage !== undefined) throw damage;
 }
 
-function placeOf({ offset }: Finding): string {
+function placeOf({ offset }: StoreFinding): string {
   return ` (byte ${formatCount(offset)})`;
 }
 
-function damaged(path: string, { message, page, offset }: Finding, findings: number) {
+function damaged(path: string, { message, page, offset }: StoreFinding, findings: number) {
   const others = findings === 1 ? '' : `, and ${formatCount(findings - 1)} more`;
   return new EtcdkeepError('snapshot-damaged', `${message}${others}`, { path, page, offset });
 }
@@ -78,11 +78,12 @@ export const snapshotCheck = buildCommand({
     },
   },
   docs: {
-    brief: 'Find everything that is wrong in the structure of a snapshot',
+    brief: 'Find everything that is wrong in a snapshot',
     fullDescription: [
       'Looks at every page of the tree, and at the freelist where the file has one, to the end whatever is',
       'found: what `bbolt check` looks for, and the length of the file, the bounds of every element, inline',
-      'buckets, cycles, pages that are odd. The file is never changed, and its digest is not looked at.',
+      'buckets, cycles, pages that are odd; and at each revision, whether it fits to those of its key before',
+      'it. The file is never changed, and its digest is not looked at.',
       '',
       'Exit status: 0 sound, 4 damaged, 1 it cannot be read, 2 usage.',
     ].join('\n'),

@@ -50,7 +50,8 @@ export async function hashKV(source: PageSource, revision = 0n): Promise<HashKV>
     new RecordVisitor((record, number) => {
       last = record.main;
       if (revision !== 0n && record.main > revision) return;
-      const { bytes, keyStart, keyEnd, isTombstone } = record;
+      const { bytes, isTombstone } = record;
+      const { keyStart, keyEnd } = record.keyValue;
       newest.add(bytes, keyStart, keyEnd, number, isTombstone);
     }),
   );
@@ -91,8 +92,9 @@ class KvHasher {
   }
 
   /** Of what is compacted, only what is still alive at the revision counts; all of it, where nothing is. */
-  #isCompacted({ bytes, keyStart, keyEnd, main }: RecordReader, number: number): boolean {
+  #isCompacted({ bytes, main, keyValue }: RecordReader, number: number): boolean {
     if (main > this.#compactRevision || this.#newest.live === 0) return false;
+    const { keyStart, keyEnd } = keyValue;
     return !this.#newest.isLive(bytes, keyStart, keyEnd, number);
   }
 }

@@ -1,4 +1,4 @@
-// The values of bucket `key`: mvccpb.KeyValue, of which only what counting needs is looked at.
+// The values of bucket `key`: mvccpb.KeyValue, without its user's value.
 //   1 key, 2 create_revision, 3 mod_revision, 4 version, 5 value, 6 lease
 
 const VARINT = 0;
@@ -15,8 +15,12 @@ export class KeyValueReader {
   /** The user's key in the bytes; empty in the marker of a revision bump. */
   keyStart = 0;
   keyEnd = 0;
-  /** Changes of the key since it was created; 0 in a tombstone. Exact up to 2^53. */
+  // The rest is 0 in a tombstone; the numbers are exact up to 2^53.
+  createRevision = 0;
+  modRevision = 0;
+  /** Changes of the key since it was created. */
   version = 0;
+  #leaseStart = -1;
   #bytes: Uint8Array = new Uint8Array(0);
   #position = 0;
   #end = 0;
@@ -28,11 +32,25 @@ export class KeyValueReader {
     this.#end = end;
     this.keyStart = start;
     this.keyEnd = start;
+    this.createRevision = 0;
+    this.modRevision = 0;
     this.version = 0;
+    this.#leaseStart = -1;
     while (this.#position < end) {
       if (!this.#readField()) return false;
     }
     return true;
+  }
+
+  /** Id of the lease, of 63 bits; 0 if the key has none. */
+  get lease(): bigint {
+    if (this.#leaseStart < 0) return 0n;
+    let value = 0n;
+    for (let at = this.#leaseStart, shift = 0n; ; at += 1, shift += 7n) {
+      const byte = this.#bytes[at]!;
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asUintN(64, value);
+    }
   }
 
   #readField(): boolean {
@@ -46,7 +64,10 @@ export class KeyValueReader {
     }
     switch (type) {
       case VARINT: {
+        if (field === 6) this.#leaseStart = this.#position;
         const value = this.#readVarint();
+        if (field === 2) this.createRevision = value;
+        if (field === 3) this.modRevision = value;
         if (field === 4) this.version = value;
         return value >= 0;
       }

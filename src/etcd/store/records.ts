@@ -17,24 +17,11 @@ export class RecordReader {
   valueEnd = 0;
   main = 0n;
   isTombstone = false;
-  readonly #keyValue = new KeyValueReader();
+  /** What the value says; its key is empty in the marker of a revision bump. */
+  readonly keyValue = new KeyValueReader();
 
-  /** Where the user's key lies; empty in the marker of a revision bump. */
-  get keyStart(): number {
-    return this.#keyValue.keyStart;
-  }
-
-  get keyEnd(): number {
-    return this.#keyValue.keyEnd;
-  }
-
-  /** Changes of the key since it was created; 0 in a tombstone. */
-  get version(): number {
-    return this.#keyValue.version;
-  }
-
-  /** @throws EtcdkeepError `database-damaged` if the element is no record */
-  read(leaf: LeafPage, index: number, page: number): void {
+  /** @returns what is wrong, as a sentence, if the element is no record */
+  read(leaf: LeafPage, index: number, page: number): string | undefined {
     const { bytes, view } = leaf;
     this.bytes = bytes;
     this.start = leaf.keyStart(index);
@@ -42,16 +29,20 @@ export class RecordReader {
     this.valueEnd = leaf.valueEnd(index);
     const defect = revisionDefect(bytes, this.start, this.valueStart);
     if (defect !== undefined) {
-      throw databaseDamaged(`the revision in element ${index} of page ${page} ${defect}`, { page });
+      return `the revision in element ${index} of page ${page} ${defect}`;
     }
     this.main = mainRevision(view, this.start);
-    if (leaf.isBucket(index) || !this.#keyValue.read(bytes, this.valueStart, this.valueEnd)) {
-      throw databaseDamaged(`the value of revision ${this.main} is no key-value`, {
-        page,
-        revision: this.main,
-      });
-    }
     this.isTombstone = isTombstone(bytes, this.start, this.valueStart);
+    if (leaf.isBucket(index) || !this.keyValue.read(bytes, this.valueStart, this.valueEnd)) {
+      return `the value of revision ${this.main} is no key-value`;
+    }
+    return undefined;
+  }
+
+  /** @throws EtcdkeepError `database-damaged` if the element is no record */
+  demand(leaf: LeafPage, index: number, page: number): void {
+    const defect = this.read(leaf, index, page);
+    if (defect !== undefined) throw databaseDamaged(defect, { page });
   }
 }
 
@@ -78,7 +69,7 @@ export class RecordVisitor implements TreeVisitor {
   leaf(leaf: LeafPage, page: number, depth: number): void {
     if (depth !== 1) return;
     for (let index = 0; index < leaf.count; index += 1) {
-      this.#record.read(leaf, index, page);
+      this.#record.demand(leaf, index, page);
       this.#number += 1;
       this.#take(this.#record, this.#number);
     }

@@ -82,13 +82,14 @@ export class StatusVisitor implements TreeVisitor, ScannedPages {
     }
     if (!this.#isKeyBucket) return;
     for (let index = 0; index < leaf.count; index += 1) {
-      this.#record.read(leaf, index, page);
+      this.#record.demand(leaf, index, page);
       this.#count(this.#record);
     }
   }
 
   #count(record: RecordReader): void {
-    const { bytes, keyStart, keyEnd, main, isTombstone, version } = record;
+    const { bytes, main, isTombstone } = record;
+    const { keyStart, keyEnd, version } = record.keyValue;
     this.#revision = main;
     this.#liveKeys.add({ main, isTombstone, key: bytes.subarray(keyStart, keyEnd), version });
   }
