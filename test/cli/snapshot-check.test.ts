@@ -3,6 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DATABASES, readDatabase } from '../fixtures/databases/databases.ts';
+import { loadKubernetes } from '../fixtures/kubernetes-objects.ts';
+import { startEtcd } from '../servers/etcd.ts';
+import { describeEachVersion } from '../servers/for-vitest.ts';
 import { expectFailure } from './failure.ts';
 import { runCli } from './run.ts';
 import { directoryForTest } from './scene.ts';
@@ -90,6 +93,16 @@ describe('snapshot check', () => {
     expect(outcome.stdout).toMatch(line);
   });
 
+  it('tells of a record that does not fit to those before it', async () => {
+    const bytes = readDatabase('uncompacted');
+    // The version of a record: field 4 of a message behind fields 2 and 3.
+    const at = bytes.findIndex((byte, index) => byte === 0x20 && bytes[index - 2] === 0x18);
+    bytes[at + 1]! += 40;
+    const outcome = await check(bytes);
+    expectFailure(outcome, 'snapshot-damaged', 4);
+    expect(outcome.stdout).toMatch(/^history +revision \d+ has version \d+/m);
+  });
+
   it('shows as many findings as are asked for, and counts all', async () => {
     const bytes = readDatabase('tree').subarray(0, 700_000);
     const { total, findings, error } = JSON.parse(
@@ -101,5 +114,26 @@ describe('snapshot check', () => {
     const { stdout, stderr } = await check(bytes, '--limit=0');
     expect(stdout).toBe('');
     expect(stderr).toMatch(new RegExp(`^more {8}${total} findings; --limit shows them$`, 'm'));
+  });
+});
+
+describeEachVersion('snapshot check of a real snapshot', (version) => {
+  it('finds nothing, before and after a compaction', async () => {
+    await using etcd = await startEtcd({ version });
+    const { member, gateway } = etcd;
+    await loadKubernetes(gateway, { objects: 400, operations: 16 });
+    const revision = (await gateway.status())['header'] as { revision: string };
+    const directory = directoryForTest();
+    for (const compact of [false, true]) {
+      if (compact) {
+        const at = `${Number(revision.revision) - 50}`;
+        await member.etcdctl(['compact', at, '--physical']);
+        await member.etcdctl(['del', '/kubernetes.io/pods', '--prefix']);
+      }
+      const path = join(directory, `${compact}.db`);
+      expect(await member.etcdctl(['snapshot', 'save', path])).toMatchObject({ code: 0 });
+      const { code, stdout } = await runCli(['snapshot', 'check', path]);
+      expect([code, stdout]).toEqual([0, '']);
+    }
   });
 });
