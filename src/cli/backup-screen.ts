@@ -17,6 +17,9 @@ const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
   kubeadm: 'kubeadm layout',
 };
 
+/** Checks that advise to take the backup on another host. */
+const BEHIND: readonly string[] = ['lag', 'learner', 'hashes-agree'];
+
 export class BackupScreen {
   readonly #screen: Screen;
   readonly #podLabel: (pod: string) => string;
@@ -86,6 +89,9 @@ export class BackupScreen {
     screen.blank();
     tellProof(screen, snapshot);
     tellKeys(screen, record.resources);
+    // Where the member is behind, the backup of another host is the better one.
+    if (record.checks.some(({ name, result }) => BEHIND.includes(name) && result === 'failed'))
+      return;
     screen.tell(
       'cluster',
       'this is its backup: none of another host is needed, and files of two do not mix',

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Runs as this user and group; as this one's own if left out. */
   readonly uid?: number;
+  /** What stands before its command line. */
+  readonly launcher?: readonly string[];
 }
 
 /** A run that is still under way. */
@@ -76,7 +78,8 @@ export class CliRun {
 /** Starts it, with its stdin closed. */
 export function startCli(args: readonly string[], options: RunOptions = {}): CliRun {
   const { uid, cwd } = options;
-  const child = spawn(ETCDKEEP, args, {
+  const [file, ...rest] = [...(options.launcher ?? []), ETCDKEEP, ...args];
+  const child = spawn(file!, rest, {
     cwd,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

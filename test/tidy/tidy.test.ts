@@ -14,7 +14,8 @@ const listed = execFileSync('git', ['ls-files', '--cached', '--others', '--exclu
 const files = listed
   .trim()
   .split('\n')
-  .filter((file) => existsSync(`${HOME}${file}`));
+  // folder-order.test.ts makes probes and takes them away, at the same time perhaps.
+  .filter((file) => existsSync(`${HOME}${file}`) && !file.endsWith('/lint-probe.ts'));
 const read = (file: string): string => readFileSync(`${HOME}${file}`, 'utf8');
 
 const written = files.filter((file) => /\.ts$/.test(file) && !/\/gen\/|\.wasm\.ts$/.test(file));

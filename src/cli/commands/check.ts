@@ -25,7 +25,8 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     for (const result of results) screen.answer(checkLine(result));
     screen.tell('checks', checkSummary(results, skipped.length));
     for (const result of results) {
-      if (result.result === 'passed' || isRefusing(result)) continue;
+      // What is unknown has failed at nothing that there is advice for.
+      if (result.result !== 'failed' || isRefusing(result)) continue;
       screen.tell('do', `${result.name}: ${CHECKS[result.name].advice}`);
     }
     const refusing = refusalOf(results);
