@@ -42,7 +42,9 @@ export class RecordReader {
   /** @throws EtcdkeepError `database-damaged` if the element is no record */
   demand(leaf: LeafPage, index: number, page: number): void {
     const defect = this.read(leaf, index, page);
-    if (defect !== undefined) throw databaseDamaged(defect, { page });
+    if (defect === undefined) return;
+    const hasRevision = revisionDefect(this.bytes, this.start, this.valueStart) === undefined;
+    throw databaseDamaged(defect, { page, ...(hasRevision ? { revision: this.main } : {}) });
   }
 }
 
