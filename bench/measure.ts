@@ -2,6 +2,9 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export const ETCDKEEP = fileURLToPath(new URL('../bin/etcdkeep', import.meta.url));
 
 export interface Measured {
   readonly wallMs: number;

@@ -4,9 +4,10 @@ import { EtcdkeepError } from '../base/errors.ts';
 import type { CheckedDatabase } from '../bbolt/check.ts';
 import { openFileSource } from '../bbolt/file-source.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
-import { checkStore, type StoreFinding } from '../etcd/store/check-store.ts';
+import { checkStore } from '../etcd/store/check-store.ts';
 import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
 import { type HashKV, hashKV } from '../etcd/store/hash-kv.ts';
+import type { StoreFinding } from '../etcd/store/store-finding.ts';
 
 /**
  * The status of a snapshot, or of a copy of a member's database: its trailer is not looked at. The file is

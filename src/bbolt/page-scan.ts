@@ -5,6 +5,7 @@
 
 import type { AlignedMemory } from '../base/aligned-memory.ts';
 import { BranchPage, HEADER_SIZE, LeafPage, PAGE_FLAGS, readPageHeader } from './page.ts';
+import type { PageSet } from './page-set.ts';
 
 /** What is done with the pages that the scan finds. A page may be offered more than once. */
 export interface PageSink {
@@ -32,6 +33,7 @@ export class PageScan {
   readonly #pageSize: number;
   readonly #pages: number;
   readonly #sink: PageSink;
+  readonly #wanted: PageSet | undefined;
   readonly #leaf = new LeafPage();
   readonly #branch = new BranchPage();
   /** Where the next chunk lies in the file. */
@@ -46,13 +48,21 @@ export class PageScan {
   #joinPages: number[] = [];
   #joinPosition = 0;
 
-  constructor(memory: AlignedMemory, pageSize: number, pages: number, sink: PageSink) {
+  /** @param wanted pages that are looked at, where it is known which */
+  constructor(
+    memory: AlignedMemory,
+    pageSize: number,
+    pages: number,
+    sink: PageSink,
+    wanted?: PageSet,
+  ) {
     // Not the Buffer itself: code that sees one kind of array only is faster.
     this.#bytes = new Uint8Array(memory.bytes.buffer);
     this.#view = new DataView(memory.bytes.buffer);
     this.#pageSize = pageSize;
     this.#pages = pages;
     this.#sink = sink;
+    this.#wanted = wanted;
     this.#join = memory.reserve(JOIN_SIZE);
   }
 
@@ -108,6 +118,7 @@ export class PageScan {
    * @returns the length of its run; less than `available` where it does not look like a page
    */
   #look(id: number, offset: number, available: number): number {
+    if (this.#wanted?.has(id) === false) return 0;
     if (available < HEADER_SIZE) return this.#pageSize;
     const view = this.#view;
     // Most pages continue another one; they have no header, and this is all that is done with them.

@@ -42,11 +42,6 @@ function readPageId(view: DataView, offset: number): number {
 }
 
 /** Order of two keys, as bytes: negative, 0 or positive. */
-export function compareBytes(left: Uint8Array, right: Uint8Array): number {
-  return compareRanges(left, 0, left.length, right, 0, right.length);
-}
-
-/** The same without an object for each key. */
 function compareRanges(
   left: Uint8Array,
   leftStart: number,
@@ -123,12 +118,18 @@ abstract class ElementPage {
   }
 
   #orderDefect(index: number, previous: Uint8Array | undefined): string | undefined {
-    if (previous === undefined || compareBytes(this.key(index), previous) > 0) return undefined;
+    if (previous === undefined) return undefined;
+    if (this.compareKey(index, previous, 0, previous.length) > 0) return undefined;
     return outOfOrder(index);
   }
 
   key(index: number): Uint8Array {
     return this.bytes.subarray(this.keyStart(index), this.keyEnd(index));
+  }
+
+  /** Order of an element's key and a key in any bytes: negative, 0 or positive. */
+  compareKey(index: number, key: Uint8Array, start: number, end: number): number {
+    return compareRanges(this.bytes, this.keyStart(index), this.keyEnd(index), key, start, end);
   }
 
   /** Where the header of an element is. */
@@ -173,10 +174,8 @@ export class BranchPage extends ElementPage {
   }
 
   #compareWithPrevious(index: number): number {
-    const { bytes } = this;
-    const before = this.keyStart(index - 1);
-    const beforeEnd = this.keyEnd(index - 1);
-    return compareRanges(bytes, this.keyStart(index), this.keyEnd(index), bytes, before, beforeEnd);
+    const previous = index - 1;
+    return this.compareKey(index, this.bytes, this.keyStart(previous), this.keyEnd(previous));
   }
 }
 

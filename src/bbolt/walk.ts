@@ -2,11 +2,11 @@
 // reaches against what bbolt would read and check: iterative, each page once, in bounded memory.
 
 import { type Found, type Rule, stopAtFirst } from './finding.ts';
+import { KeyRange } from './key-range.ts';
 import type { Meta } from './meta.ts';
 import {
   BranchPage,
   BUCKET_HEADER_SIZE,
-  compareBytes,
   HEADER_SIZE,
   LeafPage,
   PAGE_FLAGS,
@@ -15,12 +15,6 @@ import {
 import { PageRuns } from './page-runs.ts';
 import type { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
-
-/** Keys that a page may hold: from `lower` on, up to `upper` without it; undefined is no bound. */
-export interface KeyRange {
-  readonly lower: Uint8Array | undefined;
-  readonly upper: Uint8Array | undefined;
-}
 
 /** What is done with what the walk reaches. Depth 0 is the root bucket, which holds buckets only. */
 export interface TreeVisitor {
@@ -36,15 +30,18 @@ export interface TreeVisitor {
   leaf(leaf: LeafPage, page: number, depth: number, offset: number): void;
   /** A leaf page that ScannedPages vouched for, which is not read. */
   scannedLeaf(page: number, depth: number): void;
+  /** The run of a branch page that had to be read. The bytes stay as they are. */
+  readBranch?(page: number, run: Uint8Array): void;
 }
 
 /** What a scan learned of pages, so that the walk need not read them. */
 export interface ScannedPages {
   /**
    * Overflow of a leaf page that is known to be sound, to hold no buckets, and to have all its keys
-   * in the range; -1 where that is not known.
+   * in the range, which is reused: keep nothing of it; -1 where that is not known.
+   * @param level how many branch pages of its bucket are above the page
    */
-  leafOverflow(page: number, range: KeyRange, depth: number): number;
+  leafOverflow(page: number, range: KeyRange, depth: number, level: number): number;
   /** The run of a branch page that is known to be sound. */
   branch(page: number): Uint8Array | undefined;
 }
@@ -54,19 +51,36 @@ const DEPTH_MAX = 64;
 /** Bytes of all the pages that are kept while the walk is below them. */
 const KEPT_SIZE_MAX = 64 * 1024 * 1024;
 
-const EVERY_KEY: KeyRange = { lower: undefined, upper: undefined };
-
 /** A page whose children, or whose buckets, are being walked. */
 interface Frame {
   readonly page: number;
   readonly content: BranchPage | LeafPage;
   /** Whether some of its elements may be none. */
   readonly isDamaged: boolean;
-  /** Upper bound of the last child's keys. */
-  readonly upper: Uint8Array | undefined;
+  /** Upper bound of the last child's keys; empty if there is none. */
+  readonly upper: Uint8Array;
   readonly depth: number;
+  /** Branch pages of the same bucket above it. */
+  readonly level: number;
   readonly keptSize: number;
   next: number;
+}
+
+const NO_BOUND = new Uint8Array(0);
+
+/** Where in the tree the page is that is gone into. One object for the whole walk, which goes page by page. */
+class Place {
+  parent = 0;
+  depth = 0;
+  level = 0;
+  readonly range = new KeyRange();
+
+  setToRoot(parent: number, depth: number): void {
+    this.parent = parent;
+    this.depth = depth;
+    this.level = 0;
+    this.range.clear();
+  }
 }
 
 export interface WalkOptions {
@@ -104,6 +118,7 @@ class TreeWalk {
   readonly #runs: PageRuns;
   readonly #stack: Frame[] = [];
   readonly #leaf = new LeafPage();
+  readonly #place = new Place();
   #keptSize = 0;
 
   constructor(
@@ -126,7 +141,8 @@ class TreeWalk {
     const { page, root, freelist } = this.#meta;
     this.#runs.reach(0, 1);
     if (freelist !== undefined) await this.#runs.enter(freelist, page, [PAGE_FLAGS.freelist]);
-    await this.#enterPage(root, page, EVERY_KEY, 0, true);
+    this.#place.setToRoot(page, 0);
+    await this.#enterPage(root);
     for (let frame = this.#stack.at(-1); frame !== undefined; frame = this.#stack.at(-1)) {
       if (frame.next === frame.content.count) {
         this.#keptSize -= frame.keptSize;
@@ -146,13 +162,14 @@ class TreeWalk {
   }
 
   #enterChild(frame: Frame, branch: BranchPage, index: number): Promise<void> | undefined {
+    const place = this.#place;
+    place.parent = frame.page;
+    place.depth = frame.depth;
+    place.level = frame.level + 1;
     // Keys of a damaged page bound nothing.
-    if (frame.isDamaged) {
-      return this.#enterPage(branch.child(index), frame.page, EVERY_KEY, frame.depth, false);
-    }
-    const upper = frame.next < branch.count ? branch.key(frame.next) : frame.upper;
-    const range = { lower: branch.key(index), upper };
-    return this.#enterPage(branch.child(index), frame.page, range, frame.depth, false);
+    if (frame.isDamaged) place.range.clear();
+    else place.range.setToChild(branch, index, frame.upper);
+    return this.#enterPage(branch.child(index));
   }
 
   #enterBucket(frame: Frame, leaf: LeafPage, index: number): Promise<void> | undefined {
@@ -160,7 +177,10 @@ class TreeWalk {
     const depth = frame.depth + 1;
     if (!this.#visitor.enterBucket(leaf.key(index), depth)) return undefined;
     const root = leaf.bucketRoot(index);
-    if (root !== 0) return this.#enterPage(root, frame.page, EVERY_KEY, depth, true);
+    if (root !== 0) {
+      this.#place.setToRoot(frame.page, depth);
+      return this.#enterPage(root);
+    }
     this.#enterInlineBucket(frame.page, leaf, index, depth);
     return undefined;
   }
@@ -180,57 +200,45 @@ class TreeWalk {
     if (defect !== undefined) this.#reportAll(page, leaf, 'has an inline bucket that ');
     else this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     if (leaf.hasBuckets && leaf.hasRoom) {
-      this.#push(page, leaf, undefined, depth, { keptSize: 0, isDamaged: defect !== undefined });
+      const isDamaged = defect !== undefined;
+      this.#push(page, leaf, { upper: NO_BOUND, depth, level: 0, keptSize: 0, isDamaged });
     }
   }
 
-  /** Goes into a page, without reading it where it is known. */
-  #enterPage(
-    page: number,
-    parent: number,
-    range: KeyRange,
-    depth: number,
-    isRoot: boolean,
-  ): Promise<void> | undefined {
+  /** Goes into the page at #place, without reading it where it is known. */
+  #enterPage(page: number): Promise<void> | undefined {
+    const { parent, range, depth, level } = this.#place;
     if (!this.#runs.checkReference(page, parent)) return undefined;
-    const overflow = this.#scanned?.leafOverflow(page, range, depth) ?? -1;
+    const overflow = this.#scanned?.leafOverflow(page, range, depth, level) ?? -1;
     if (overflow >= 0) {
       if (this.#runs.reach(page, overflow)) this.#visitor.scannedLeaf(page, depth);
       return undefined;
     }
     const run = this.#scanned?.branch(page);
-    if (run === undefined) return this.#readPage(page, parent, range, depth, isRoot);
+    if (run === undefined) return this.#readPage(page);
     if (this.#runs.reach(page, run.length / this.#meta.pageSize - 1)) {
-      this.#openBranch(page, run, range, depth, 0);
+      this.#openBranch(page, run, 0);
     }
     return undefined;
   }
 
-  async #readPage(
-    page: number,
-    parent: number,
-    range: KeyRange,
-    depth: number,
-    isRoot: boolean,
-  ): Promise<void> {
-    const header = await this.#runs.enter(page, parent, [PAGE_FLAGS.leaf, PAGE_FLAGS.branch]);
+  async #readPage(page: number): Promise<void> {
+    const kinds = [PAGE_FLAGS.leaf, PAGE_FLAGS.branch];
+    const header = await this.#runs.enter(page, this.#place.parent, kinds);
     if (header === undefined) return;
     const run = await this.#runs.read(page, header);
     if (run === undefined) return;
     if (header.flags === PAGE_FLAGS.branch) {
-      this.#openBranch(page, run.slice(), range, depth, run.length);
+      const kept = run.slice();
+      this.#visitor.readBranch?.(page, kept);
+      this.#openBranch(page, kept, kept.length);
     } else {
-      this.#openLeaf(page, run, range, depth, isRoot);
+      this.#openLeaf(page, run);
     }
   }
 
-  #openBranch(
-    page: number,
-    run: Uint8Array,
-    range: KeyRange,
-    depth: number,
-    keptSize: number,
-  ): void {
+  #openBranch(page: number, run: Uint8Array, keptSize: number): void {
+    const { range, depth, level } = this.#place;
     const branch = new BranchPage();
     const isDamaged = branch.open(run, viewOf(run), 0, run.length) !== undefined;
     if (isDamaged) this.#reportAll(page, branch);
@@ -239,10 +247,11 @@ class TreeWalk {
     if (this.#isCheck && branch.count === 1) {
       this.#report('single-child', page, 'is a branch page with a single child');
     }
-    this.#push(page, branch, range.upper, depth, { keptSize, isDamaged });
+    this.#push(page, branch, { upper: range.upperKey(), depth, level, keptSize, isDamaged });
   }
 
-  #openLeaf(page: number, run: Uint8Array, range: KeyRange, depth: number, isRoot: boolean): void {
+  #openLeaf(page: number, run: Uint8Array): void {
+    const { range, depth, level } = this.#place;
     const leaf = this.#leaf;
     const isDamaged = leaf.open(run, viewOf(run), 0, run.length) !== undefined;
     if (isDamaged) {
@@ -252,7 +261,7 @@ class TreeWalk {
       if (depth === 0 && !leaf.hasOnlyBuckets) {
         this.#report('bucket', page, 'has a key in the root bucket that is no bucket');
       }
-      if (this.#isCheck && leaf.count === 0 && !isRoot) this.#report('empty', page, 'is empty');
+      if (this.#isCheck && leaf.count === 0 && level > 0) this.#report('empty', page, 'is empty');
       this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     }
     // Of a damaged page it is not known whether it has any.
@@ -260,31 +269,30 @@ class TreeWalk {
     const copy = run.slice();
     const kept = new LeafPage();
     kept.open(copy, viewOf(copy), 0, copy.length);
-    this.#push(page, kept, undefined, depth, { keptSize: copy.length, isDamaged });
+    this.#push(page, kept, { upper: NO_BOUND, depth, level, keptSize: copy.length, isDamaged });
   }
 
   #push(
     page: number,
     content: BranchPage | LeafPage,
-    upper: Uint8Array | undefined,
-    depth: number,
-    { keptSize, isDamaged }: Pick<Frame, 'keptSize' | 'isDamaged'>,
+    frame: Omit<Frame, 'page' | 'content' | 'next'>,
   ): void {
+    const { keptSize } = frame;
     if (this.#stack.length === DEPTH_MAX || this.#keptSize + keptSize > KEPT_SIZE_MAX) {
       this.#report('depth', page, 'is deeper in the tree than any page of a database');
       return;
     }
     this.#keptSize += keptSize;
-    this.#stack.push({ page, content, upper, depth, keptSize, isDamaged, next: 0 });
+    this.#stack.push({ page, content, ...frame, next: 0 });
   }
 
-  #checkRange(page: number, content: BranchPage | LeafPage, { lower, upper }: KeyRange): void {
+  #checkRange(page: number, content: BranchPage | LeafPage, range: KeyRange): void {
     if (content.count === 0) return;
-    const isBelow = lower !== undefined && compareBytes(content.key(0), lower) < 0;
-    const last = content.key(content.count - 1);
-    if (isBelow || (upper !== undefined && compareBytes(last, upper) >= 0)) {
-      this.#report('key-range', page, 'has keys that belong to another page');
-    }
+    const last = content.count - 1;
+    const { lower, lowerStart, lowerEnd, upper, upperStart, upperEnd } = range;
+    const isBelow = range.hasLower && content.compareKey(0, lower, lowerStart, lowerEnd) < 0;
+    const isAbove = range.hasUpper && content.compareKey(last, upper, upperStart, upperEnd) >= 0;
+    if (isBelow || isAbove) this.#report('key-range', page, 'has keys that belong to another page');
   }
 
   #reportAll(page: number, content: BranchPage | LeafPage, subject = ''): void {

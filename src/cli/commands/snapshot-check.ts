@@ -3,7 +3,7 @@
 import { buildCommand } from '@stricli/core';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { formatBytes, formatCount } from '../../base/units.ts';
-import type { StoreFinding } from '../../etcd/store/check-store.ts';
+import type { StoreFinding } from '../../etcd/store/store-finding.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { errorDocument } from '../error-screen.ts';

@@ -1,77 +1,93 @@
-// The history of each key, record by record: what etcd's own store takes for granted and nothing else
-// looks at.
+// What is wrong with a record by itself, and with the history of each key: what etcd's own store takes for
+// granted and nothing else looks at.
 
-import { KeyTable } from './key-table.ts';
+import type { NewestRecords } from './newest-records.ts';
+import type { RecordColumns } from './record-columns.ts';
 import type { RecordReader } from './records.ts';
 
-/** What is known of a key from its records so far. Version 0 in a deleted one; 1 is added, as 0 is none. */
-const [VERSION, CREATED, MAIN] = [0, 1, 2] as const;
+/** etcd's first write has revision 2 (server/storage/mvcc/kvstore.go, NewStore). */
+const FIRST_REVISION = 2;
+
+/** Told of what is wrong with a revision, as a sentence without its subject. */
+type Told = (sentence: string) => void;
+
+/**
+ * Whether a record agrees with itself: what its value says with its revision.
+ * @param told of each disagreement, if it is wanted to know more
+ */
+export function isPlausible(record: RecordReader, told?: Told): boolean {
+  const { main, isTombstone, keyValue } = record;
+  const { createRevision, modRevision, version } = keyValue;
+  const isFirst = version === 1;
+  let isSound = true;
+  const require = (holds: boolean, sentence: () => string): void => {
+    if (holds) return;
+    isSound = false;
+    told?.(sentence());
+  };
+  require(main >= FIRST_REVISION, () => "is none of etcd's, which begin with 2");
+  // The marker of a revision bump has nothing but its revision.
+  if (keyValue.keyStart === keyValue.keyEnd) return isSound;
+  if (isTombstone) {
+    const isBare = createRevision === 0 && modRevision === 0 && version === 0;
+    require(isBare, () => 'is a deletion and says more than its key');
+    return isSound;
+  }
+  require(modRevision === main, () => `says that it is revision ${modRevision}`);
+  require(version >= 1, () => `has version ${version}`);
+  require(createRevision <= main, () => `is older than its key, of ${createRevision}`);
+  const isFirstOfKey = !isFirst || createRevision === main;
+  require(isFirstOfKey, () => `is its key's first, and the key is of ${createRevision}`);
+  return isSound;
+}
 
 export class HistoryCheck {
-  readonly #table = new KeyTable(3);
-  readonly #finished: bigint;
-  /** Below it records may be gone, whether the compaction is over or not. */
-  readonly #compacted: bigint;
+  readonly #columns: RecordColumns;
+  readonly #newest: NewestRecords;
+  readonly #isCompacting: boolean;
 
-  /** @param finished revision of the last compaction that is over; -1 if there was none */
-  constructor(finished: bigint, scheduled: bigint) {
-    this.#finished = finished;
-    this.#compacted = finished > scheduled ? finished : scheduled;
+  /** @param isCompacting whether a compaction has begun, and removed some of its records and not others */
+  constructor(columns: RecordColumns, newest: NewestRecords, isCompacting: boolean) {
+    this.#columns = columns;
+    this.#newest = newest;
+    this.#isCompacting = isCompacting;
   }
 
-  /** Takes the next record. @returns what is wrong with it, as sentences */
-  *take(record: RecordReader): Generator<string> {
-    const { bytes, main, keyValue, isTombstone } = record;
-    const { keyStart, keyEnd } = keyValue;
-    const name = `revision ${main}`;
-    if (main < 2n) yield `${name} is none of etcd's, which begin with 2`;
-    // The marker of a revision bump has no key, and no history.
-    if (keyStart === keyEnd) return;
-    const place = this.#table.place(bytes, keyStart, keyEnd);
-    const version = this.#table.get(place, VERSION) - 1;
-    if (isTombstone) yield* this.#tombstone(record, name, version);
-    else yield* this.#put(record, name, version, this.#table.get(place, CREATED));
-    if (this.#isLeftOver(record, this.#table.get(place, MAIN))) {
-      yield `${name} should be gone: its key has an older record that the compaction to ${this.#finished} left`;
+  /** Follows the next record, and holds it against the one of its key before it. */
+  follow(index: number, told: Told): void {
+    const columns = this.#columns;
+    const previous = this.#newest.follow(index);
+    if (columns.isMarker(index)) return;
+    const isAlive = previous >= 0 && !columns.isTombstone(previous);
+    if (isAlive) this.#compare(index, previous, told);
+    else if (!columns.isCompacted(index)) this.#checkFirst(index, told);
+    if (!this.#isCompacting && columns.isCompacted(index) && this.#isLeftOver(index, isAlive)) {
+      const { compactRevision } = columns;
+      told(
+        `should be gone: its key has an older record that the compaction to ${compactRevision} left`,
+      );
     }
-    const { createRevision } = keyValue;
-    this.#table.set(place, (isTombstone ? 0 : keyValue.version) + 1, createRevision, Number(main));
   }
 
-  *#tombstone({ main, keyValue }: RecordReader, name: string, version: number): Generator<string> {
-    const { createRevision, modRevision, version: own } = keyValue;
-    if (createRevision !== 0 || modRevision !== 0 || own !== 0) {
-      yield `${name} is a deletion and says more than its key`;
-    }
-    if (version <= 0 && main > this.#compacted) yield `${name} deletes a key that is not there`;
+  #checkFirst(index: number, told: Told): void {
+    const version = this.#columns.version(index);
+    if (this.#columns.isTombstone(index)) told('deletes a key that is not there');
+    else if (version !== 1) told(`has version ${version}, and no record comes before it`);
   }
 
-  *#put(
-    { main, keyValue }: RecordReader,
-    name: string,
-    before: number,
-    created: number,
-  ): Generator<string> {
-    const { createRevision, modRevision, version } = keyValue;
-    if (modRevision !== Number(main)) yield `${name} says that it is revision ${modRevision}`;
-    if (version < 1) yield `${name} has version ${version}`;
-    if (createRevision > Number(main)) yield `${name} is older than its key, of ${createRevision}`;
-    if (version === 1 && createRevision !== Number(main)) {
-      yield `${name} is its key's first, and the key is of ${createRevision}`;
-    }
-    if (before > 0) {
-      if (version !== before + 1) yield `${name} has version ${version} after version ${before}`;
-      if (createRevision !== created) {
-        yield `${name} has a key of ${createRevision} that is of ${created}`;
-      }
-    } else if (main > this.#compacted && version !== 1) {
-      yield `${name} has version ${version}, and no record comes before it`;
-    }
+  #compare(index: number, previous: number, told: Told): void {
+    const columns = this.#columns;
+    if (columns.isTombstone(index)) return;
+    const version = columns.version(index);
+    const before = columns.version(previous);
+    if (version !== before + 1) told(`has version ${version} after version ${before}`);
+    const created = columns.createRevision(index);
+    const createdBefore = columns.createRevision(previous);
+    if (created !== createdBefore) told(`has a key of ${created} that is of ${createdBefore}`);
   }
 
   /** A compaction leaves each key one record at most; a deletion only where it is the revision itself. */
-  #isLeftOver({ main, isTombstone }: RecordReader, before: number): boolean {
-    if (main > this.#finished || this.#compacted > this.#finished) return false;
-    return before > 0 || (isTombstone && main < this.#finished);
+  #isLeftOver(index: number, isAlive: boolean): boolean {
+    return isAlive || (this.#columns.isTombstone(index) && !this.#columns.isAtCompaction(index));
   }
 }

@@ -1,10 +1,8 @@
 // What a database holds, and the proof that it can be read: every page of its tree is reached,
 // sound and in order, and the hash, revision and counts are those that etcdutl gives.
 
-import { AlignedMemory } from '../../base/aligned-memory.ts';
-import { readMeta } from '../../bbolt/meta.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { SnapshotScan } from './snapshot-scan.ts';
+import { readStore } from './read-store.ts';
 import type { StoreFacts } from './store-facts.ts';
 
 /** What etcdutl's `snapshot status` tells of a database, and more. */
@@ -30,23 +28,12 @@ export interface DatabaseStatus extends StoreFacts {
   readonly liveKeys: number;
 }
 
-const CHUNK_SIZE = 1024 * 1024;
-
 /**
  * Reads a database once from end to end, and answers as SnapshotScan does for one that comes as a
  * stream.
  * @throws EtcdkeepError `database-damaged`, `file-failed`
  */
 export async function readDatabaseStatus(source: PageSource): Promise<DatabaseStatus> {
-  const { pages, pageSize } = await readMeta(source);
-  const totalSize = pages * pageSize;
-  const memory = new AlignedMemory();
-  const chunk = memory.reserve(CHUNK_SIZE);
-  const scan = new SnapshotScan(totalSize, memory);
-  for (let offset = 0; offset < totalSize; offset += CHUNK_SIZE) {
-    const length = Math.min(CHUNK_SIZE, totalSize - offset);
-    await source.read(memory.view(chunk, length), offset);
-    scan.push(chunk, length);
-  }
-  return await scan.finish(source);
+  const { status } = await readStore(source, { hash: true });
+  return status!;
 }

@@ -1,12 +1,20 @@
 // What is kept of the pages that a scan saw: the branch pages, and of each leaf full of revisions
-// the 30 bytes that the status needs. Whether a page counts, the walk decides.
+// the 30 bytes that the status needs, and where its records are remembered. Whether a page counts, the walk decides.
 
 import type { Crc32c } from '../../base/crc32c.ts';
+import type { KeyRange } from '../../bbolt/key-range.ts';
 import { ELEMENT_SIZE, HEADER_SIZE, type LeafPage } from '../../bbolt/page.ts';
 import type { PageSink } from '../../bbolt/page-scan.ts';
-import type { KeyRange } from '../../bbolt/walk.ts';
-import { KeyValueReader } from './key-value.ts';
-import { isTombstone, REVISION_SIZE, revisionDefect } from './revision-key.ts';
+import { isPlausible } from './check-history.ts';
+import type { RecordColumns } from './record-columns.ts';
+import { RecordReader } from './records.ts';
+import {
+  isTombstone,
+  mainNumber,
+  REVISION_SIZE,
+  revisionDefect,
+  subNumber,
+} from './revision-key.ts';
 
 /** 16 GiB of the usual pages. Leaves beyond it are read by the walk. */
 const SUMMARISED_PAGES_MAX = 4 * 1024 * 1024;
@@ -30,11 +38,19 @@ export interface LeafSummary {
   readonly lastMain: number;
 }
 
+export interface SummaryOptions {
+  /** Without it there are no checksums. */
+  readonly crc32c?: Crc32c | undefined;
+  /** Where each record is remembered. */
+  readonly columns?: RecordColumns | undefined;
+}
+
 export class PageSummaries implements PageSink {
-  readonly #crc32c: Crc32c;
+  readonly #crc32c: Crc32c | undefined;
+  readonly #columns: RecordColumns | undefined;
   readonly #pageSize: number;
   readonly #branches = new Map<number, Uint8Array>();
-  readonly #keyValue = new KeyValueReader();
+  readonly #record = new RecordReader();
   #branchBytes = 0;
 
   // One column for each fact, by page id. A page that no leaf starts on is never written to, and
@@ -51,10 +67,12 @@ export class PageSummaries implements PageSink {
   /** Sub revision times 2, plus 1 for a tombstone. */
   readonly #firstSubs: Uint16Array;
   readonly #lastSubs: Uint16Array;
+  readonly #firstRecords: Uint32Array;
 
-  constructor(crc32c: Crc32c, pageSize: number, pages: number) {
+  constructor(pageSize: number, pages: number, { crc32c, columns }: SummaryOptions) {
     const length = Math.min(pages, SUMMARISED_PAGES_MAX);
     this.#crc32c = crc32c;
+    this.#columns = columns;
     this.#pageSize = pageSize;
     this.#crcs = new Uint32Array(length);
     this.#dataLengths = new Uint32Array(length);
@@ -65,6 +83,7 @@ export class PageSummaries implements PageSink {
     this.#mainSpans = new Uint32Array(length);
     this.#firstSubs = new Uint16Array(length);
     this.#lastSubs = new Uint16Array(length);
+    this.#firstRecords = new Uint32Array(columns === undefined ? 0 : length);
   }
 
   branch(id: number, run: Uint8Array): void {
@@ -79,6 +98,8 @@ export class PageSummaries implements PageSink {
 
   leaf(id: number, overflow: number, leaf: LeafPage): void {
     if (id >= this.#entries.length || leaf.hasBuckets || !leaf.isContiguous) return;
+    // It was offered before.
+    if (this.#entries[id] !== 0) return;
     // bbolt gives a leaf just the pages that it needs, so the summary need not tell how many.
     if (overflow !== this.#overflowOf(leaf.count, leaf.dataLength)) return;
     const last = leaf.count - 1;
@@ -89,7 +110,7 @@ export class PageSummaries implements PageSink {
     // A span that is not a number fails this, too.
     if (!(span >= 0 && span < 2 ** 32) || firstSub < 0 || lastSub < 0) return;
     if (!this.#countRecords(id, leaf)) return;
-    this.#crcs[id] = this.#crc32c.updateAt(0, leaf.keyStart(0), leaf.dataLength);
+    this.#crcs[id] = this.#checksum(id, leaf);
     this.#dataLengths[id] = leaf.dataLength;
     this.#entries[id] = leaf.count;
     this.#firstMains[id] = firstMain;
@@ -100,38 +121,70 @@ export class PageSummaries implements PageSink {
 
   /** @returns whether all records are sound, and none of them is the marker of a revision bump */
   #countRecords(id: number, leaf: LeafPage): boolean {
+    const record = this.#record;
+    const columns = this.#columns;
+    const firstRecord = columns?.length ?? 0;
     let tombstones = 0;
     let creations = 0;
     for (let index = 0; index < leaf.count; index += 1) {
-      const keyStart = leaf.keyStart(index);
-      const keyEnd = leaf.keyEnd(index);
-      if (revisionDefect(leaf.bytes, keyStart, keyEnd) !== undefined) return false;
-      if (!this.#keyValue.read(leaf.bytes, keyEnd, leaf.valueEnd(index))) return false;
-      if (this.#keyValue.keyStart === this.#keyValue.keyEnd) return false;
-      if (isTombstone(leaf.bytes, keyStart, keyEnd)) tombstones += 1;
-      else if (this.#keyValue.version === 1) creations += 1;
+      const isSound = record.read(leaf, index, id) === undefined && isPlausible(record);
+      if (!isSound || record.keyValue.keyStart === record.keyValue.keyEnd) {
+        columns?.truncate(firstRecord);
+        return false;
+      }
+      columns?.append(record);
+      if (record.isTombstone) tombstones += 1;
+      else if (record.keyValue.version === 1) creations += 1;
     }
     this.#tombstones[id] = tombstones;
     this.#creations[id] = creations;
+    if (columns !== undefined) this.#firstRecords[id] = firstRecord;
     return true;
   }
 
+  #checksum(id: number, leaf: LeafPage): number {
+    const crc32c = this.#crc32c;
+    if (crc32c === undefined) return 0;
+    const first = this.#firstRecords[id];
+    if (this.#columns === undefined || first === undefined) {
+      return crc32c.updateAt(0, leaf.keyStart(0), leaf.dataLength);
+    }
+    return this.#columns.checksumLeaf(crc32c, leaf, first);
+  }
+
   /** Overflow of a leaf that has a summary, and whose keys are all in the range; else -1. */
-  overflowWithin(page: number, { lower, upper }: KeyRange): number {
+  overflowWithin(page: number, range: KeyRange): number {
     const entries = this.#entries[page] ?? 0;
     if (entries === 0) return -1;
-    const first = this.firstMain(page);
-    const last = this.lastMain(page);
-    if (lower !== undefined && !(compareRevision(first, this.#firstSubs[page]!, lower) >= 0)) {
-      return -1;
+    if (range.hasLower) {
+      const { lower, lowerStart, lowerEnd } = range;
+      const order = this.#compareFirst(page, lower, lowerStart, lowerEnd);
+      if (!(order >= 0)) return -1;
     }
-    if (upper !== undefined && !(compareRevision(last, this.#lastSubs[page]!, upper) < 0)) {
-      return -1;
+    if (range.hasUpper) {
+      const { upper, upperStart, upperEnd } = range;
+      const order = this.#compareLast(page, upper, upperStart, upperEnd);
+      if (!(order < 0)) return -1;
     }
     return this.#overflowOf(entries, this.#dataLengths[page]!);
   }
 
-  // These three are of pages for which overflowWithin did not answer -1.
+  // Order of a leaf's first or last revision, and a key; NaN if it cannot be told.
+
+  #compareFirst(page: number, key: Uint8Array, start: number, end: number): number {
+    return compareRevision(this.firstMain(page), this.#firstSubs[page]!, key, start, end);
+  }
+
+  #compareLast(page: number, key: Uint8Array, start: number, end: number): number {
+    return compareRevision(this.lastMain(page), this.#lastSubs[page]!, key, start, end);
+  }
+
+  /** Where a page is in the file, in bytes. */
+  offset(page: number): number {
+    return page * this.#pageSize;
+  }
+
+  // These are of pages for which overflowWithin did not answer -1.
 
   firstMain(page: number): number {
     return this.#firstMains[page]!;
@@ -153,6 +206,11 @@ export class PageSummaries implements PageSink {
     };
   }
 
+  /** Index of its first record, where records are remembered. */
+  firstRecord(page: number): number {
+    return this.#firstRecords[page]!;
+  }
+
   #overflowOf(entries: number, dataLength: number): number {
     const length = HEADER_SIZE + entries * ELEMENT_SIZE + dataLength;
     return Math.ceil(length / this.#pageSize) - 1;
@@ -170,28 +228,29 @@ function readSub(leaf: LeafPage, index: number): number {
 }
 
 /** Order of a revision, in the form of the columns, and a key; NaN if it cannot be told. */
-function compareRevision(main: number, sub: number, key: Uint8Array): number {
-  const keySub = subOf(key, 0, key.length);
+function compareRevision(
+  main: number,
+  sub: number,
+  key: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const keySub = subOf(key, start, end);
   if (keySub < 0) return Number.NaN;
-  return main - mainOf(key, 0, key.length) || sub - keySub;
+  return main - mainOf(key, start, end) || sub - keySub;
 }
 
 function mainOf(bytes: Uint8Array, start: number, end: number): number {
   if (revisionDefect(bytes, start, end) !== undefined) return Number.NaN;
-  const main = readUint32(bytes, start) * 2 ** 32 + readUint32(bytes, start + 4);
+  const main = mainNumber(bytes, start);
   return main < 2 ** 53 ? main : Number.NaN;
 }
 
 function subOf(bytes: Uint8Array, start: number, end: number): number {
   if (revisionDefect(bytes, start, end) !== undefined) return -1;
-  const sub = readUint32(bytes, start + 9) * 2 ** 32 + readUint32(bytes, start + 13);
+  const sub = subNumber(bytes, start);
   if (sub > SUB_MAX) return -1;
   if (end - start === REVISION_SIZE) return sub * 2;
   // A mark that is no tombstone's would be a third kind, for which the column has no room.
   return isTombstone(bytes, start, end) ? sub * 2 + 1 : -1;
-}
-
-function readUint32(bytes: Uint8Array, offset: number): number {
-  const high = (bytes[offset]! << 8) | bytes[offset + 1]!;
-  return high * 65_536 + ((bytes[offset + 2]! << 8) | bytes[offset + 3]!);
 }

@@ -30,3 +30,18 @@ export function isTombstone(bytes: Uint8Array, start: number, end: number): bool
 export function mainRevision(view: DataView, start: number): bigint {
   return view.getBigUint64(start);
 }
+
+/** The same as a number, exact up to 2^53. */
+export function mainNumber(bytes: Uint8Array, start: number): number {
+  return readUint32(bytes, start) * 2 ** 32 + readUint32(bytes, start + 4);
+}
+
+/** Sub revision of a sound revision key, exact up to 2^53. */
+export function subNumber(bytes: Uint8Array, start: number): number {
+  return mainNumber(bytes, start + 9);
+}
+
+function readUint32(bytes: Uint8Array, offset: number): number {
+  const high = (bytes[offset]! << 8) | bytes[offset + 1]!;
+  return high * 65_536 + ((bytes[offset + 2]! << 8) | bytes[offset + 3]!);
+}

@@ -9,8 +9,8 @@ import type { PageSource } from '../../bbolt/page-source.ts';
 import { walkTree } from '../../bbolt/walk.ts';
 import type { DatabaseStatus } from './database-status.ts';
 import { PageSummaries } from './page-summaries.ts';
-import { StatusVisitor } from './status-visitor.ts';
 import { readStoreFacts } from './store-facts.ts';
+import { StoreVisitor } from './store-visitor.ts';
 
 export class SnapshotScan {
   readonly #totalBytes: number;
@@ -47,7 +47,7 @@ export class SnapshotScan {
     if (pageSize === undefined) return;
     const pages = Math.floor(this.#totalBytes / pageSize);
     this.#pageSize = pageSize;
-    this.#summaries = new PageSummaries(this.#crc32c, pageSize, pages);
+    this.#summaries = new PageSummaries(pageSize, pages, { crc32c: this.#crc32c });
     this.#scan = new PageScan(this.#memory, pageSize, pages, this.#summaries);
   }
 
@@ -60,10 +60,10 @@ export class SnapshotScan {
     const meta = await readMeta(source);
     const facts = await readStoreFacts(source, meta);
     const summaries = meta.pageSize === this.#pageSize ? this.#summaries : undefined;
-    const visitor = new StatusVisitor(this.#crc32c, facts, summaries);
+    const visitor = new StoreVisitor({ facts, summaries, crc32c: this.#crc32c });
     const { size: pagesReachable } = await walkTree(source, meta, visitor, { scanned: visitor });
     const { pageSize, pages, txid } = meta;
     const totalSize = pages * pageSize;
-    return { ...facts, ...visitor.result(), pageSize, pages, pagesReachable, totalSize, txid };
+    return { ...facts, ...visitor.totals(), pageSize, pages, pagesReachable, totalSize, txid };
   }
 }

@@ -1,0 +1,193 @@
+// Reads a database in a file once, from its beginning to its end, and makes of it all that is asked for: the branch
+// pages are read ahead, the leaves are looked into as they pass by, and the walk of the tree then decides what counts.
+
+import { AlignedMemory } from '../../base/aligned-memory.ts';
+import { Crc32c } from '../../base/crc32c.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { checkFreelist } from '../../bbolt/freelist.ts';
+import { inspectMetas, type Meta, readMeta } from '../../bbolt/meta.ts';
+import { PageScan } from '../../bbolt/page-scan.ts';
+import type { PageSource } from '../../bbolt/page-source.ts';
+import { planScan } from '../../bbolt/scan-plan.ts';
+import { walkTree } from '../../bbolt/walk.ts';
+import type { DatabaseStatus } from './database-status.ts';
+import { PageSummaries } from './page-summaries.ts';
+import { RecordColumns } from './record-columns.ts';
+import { RecordFollower } from './record-follower.ts';
+import { readStoreFacts, type StoreFacts } from './store-facts.ts';
+import type { StoreFinding } from './store-finding.ts';
+import { StoreVisitor } from './store-visitor.ts';
+
+/** What is to be made of a database; its structure alone if nothing is asked for. */
+export interface StoreWish {
+  /** The hashes of it: of all buckets, and of the records where they are followed. */
+  readonly hash?: boolean;
+  /** Whether records are followed, and up to which revision; 0 for all. */
+  readonly records?: bigint;
+  /** Told of all that is wrong. Without it the first that is wrong is an error. */
+  readonly found?: (finding: StoreFinding) => void;
+  /**
+   * Shown all bytes of the source, in order, for who computes a digest of them; what goes beyond the database, too.
+   * The bytes are free again when it is done.
+   */
+  readonly seen?: (bytes: Uint8Array) => Promise<void> | undefined;
+}
+
+export interface ReadStore {
+  /** Undefined if neither meta page can be used: then nothing else was looked at. */
+  readonly meta: Meta | undefined;
+  readonly pagesReachable: number;
+  /** Undefined where `meta` is, where what etcd notes cannot be read, and where the structure alone is asked for. */
+  readonly status: DatabaseStatus | undefined;
+  /** HashKV at the revision up to which records were followed. */
+  readonly hashKV: number | undefined;
+  readonly findings: number;
+}
+
+const CHUNK_SIZE = 1024 * 1024;
+const LAST_REVISION = 2n ** 63n - 1n;
+
+/** What is gone on with where it is not known what was compacted: a missing record says nothing then. */
+const UNKNOWN_COMPACTION = {
+  finishedCompactRevision: -1n,
+  scheduledCompactRevision: LAST_REVISION,
+};
+
+/**
+ * @throws EtcdkeepError `database-damaged` unless `found` is given; `file-failed`
+ */
+export async function readStore(source: PageSource, wish: StoreWish): Promise<ReadStore> {
+  let findings = 0;
+  const found =
+    wish.found &&
+    ((finding: StoreFinding): void => {
+      findings += 1;
+      wish.found!(finding);
+    });
+  const meta = await (found === undefined ? readMeta(source) : inspectMetas(source, found));
+  if (meta === undefined) {
+    await showAll(source, wish);
+    return { meta, pagesReachable: 0, status: undefined, hashKV: undefined, findings };
+  }
+  const isStructureOnly = wish.hash !== true && wish.records === undefined;
+  const { facts, defect } = isStructureOnly ? NOTHING : await factsOrDefect(source, meta);
+  if (defect !== undefined && found === undefined) throw defect;
+  const reading = new StoreReading(source, meta, wish, facts, found);
+  await reading.scan();
+  const { pagesReachable, totals, hashKV } = await reading.walk();
+  // Else the structure is why, and that has been told of.
+  if (defect !== undefined && findings === 0) {
+    const { page = 0, offset = 0 } = defect.position;
+    found!({ rule: 'notes', message: defect.message, page, offset });
+  }
+  const { pageSize, pages, txid } = meta;
+  const totalSize = pages * pageSize;
+  const status = facts && { ...facts, ...totals, pageSize, pages, pagesReachable, totalSize, txid };
+  return { meta, pagesReachable, status, hashKV, findings };
+}
+
+interface Facts {
+  readonly facts?: StoreFacts;
+  readonly defect?: EtcdkeepError;
+}
+
+const NOTHING: Facts = {};
+
+async function factsOrDefect(source: PageSource, meta: Meta): Promise<Facts> {
+  try {
+    return { facts: await readStoreFacts(source, meta) };
+  } catch (reason) {
+    if (!(reason instanceof EtcdkeepError) || reason.code !== 'database-damaged') throw reason;
+    return { defect: reason };
+  }
+}
+
+class StoreReading {
+  readonly #source: PageSource;
+  readonly #meta: Meta;
+  readonly #wish: StoreWish;
+  readonly #found: ((finding: StoreFinding) => void) | undefined;
+  readonly #facts: Pick<StoreFacts, 'finishedCompactRevision' | 'scheduledCompactRevision'>;
+  readonly #memory = new AlignedMemory();
+  readonly #crc32c: Crc32c | undefined;
+  readonly #columns: RecordColumns | undefined;
+  readonly #summaries: PageSummaries;
+
+  constructor(
+    source: PageSource,
+    meta: Meta,
+    wish: StoreWish,
+    facts: StoreFacts | undefined,
+    found: ((finding: StoreFinding) => void) | undefined,
+  ) {
+    this.#source = source;
+    this.#meta = meta;
+    this.#wish = wish;
+    this.#found = found;
+    this.#facts = facts ?? UNKNOWN_COMPACTION;
+    this.#crc32c = wish.hash === true ? new Crc32c(this.#memory) : undefined;
+    const { finishedCompactRevision: finished = -1n, scheduledCompactRevision: scheduled = -1n } =
+      this.#facts;
+    if (wish.records !== undefined) {
+      this.#columns = new RecordColumns(finished > scheduled ? finished : scheduled, wish.records);
+    }
+    this.#summaries = new PageSummaries(meta.pageSize, meta.pages, {
+      crc32c: this.#crc32c,
+      columns: this.#columns,
+    });
+  }
+
+  /** Looks into the leaves in the order of the file. */
+  async scan(): Promise<void> {
+    const { pages, pageSize } = this.#meta;
+    const summaries = this.#summaries;
+    const leaves = await planScan(this.#source, this.#meta, (page, run) => {
+      summaries.branch(page, run);
+    });
+    const scan = new PageScan(this.#memory, pageSize, pages, summaries, leaves);
+    const chunk = this.#memory.reserve(CHUNK_SIZE);
+    const { size } = this.#source;
+    const end = this.#wish.seen === undefined ? Math.min(size, pages * pageSize) : size;
+    for (let offset = 0; offset < end; offset += CHUNK_SIZE) {
+      const length = Math.min(CHUNK_SIZE, end - offset);
+      const bytes = this.#memory.view(chunk, length);
+      await this.#source.read(bytes, offset);
+      const seen = this.#wish.seen?.(bytes);
+      scan.push(chunk, length);
+      if (seen !== undefined) await seen;
+    }
+  }
+
+  async walk() {
+    const source = this.#source;
+    const meta = this.#meta;
+    const columns = this.#columns;
+    const { finishedCompactRevision = -1n, scheduledCompactRevision = -1n } = this.#facts;
+    const isCompacting = scheduledCompactRevision > finishedCompactRevision;
+    const follower = columns && new RecordFollower(columns, isCompacting);
+    const visitor = new StoreVisitor({
+      facts: this.#facts,
+      summaries: this.#summaries,
+      crc32c: this.#crc32c,
+      records: columns && follower && { columns, follower },
+      found: this.#found,
+    });
+    const found = this.#found;
+    const reached = await walkTree(source, meta, visitor, {
+      scanned: visitor,
+      ...(found === undefined ? {} : { found }),
+    });
+    if (found !== undefined) await checkFreelist(source, meta, reached, found);
+    const hashKV = this.#crc32c && follower?.hashKV(this.#crc32c);
+    return { pagesReachable: reached.size, totals: visitor.totals(), hashKV };
+  }
+}
+
+async function showAll(source: PageSource, { seen }: StoreWish): Promise<void> {
+  if (seen === undefined) return;
+  for (let offset = 0; offset < source.size; offset += CHUNK_SIZE) {
+    const bytes = new Uint8Array(Math.min(CHUNK_SIZE, source.size - offset));
+    await source.read(bytes, offset);
+    await seen(bytes);
+  }
+}
