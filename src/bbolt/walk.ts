@@ -30,6 +30,12 @@ export interface TreeVisitor {
   leaf(leaf: LeafPage, page: number, depth: number, offset: number): void;
   /** A leaf page that ScannedPages vouched for, which is not read. */
   scannedLeaf(page: number, depth: number): void;
+  /**
+   * A place in the tree without a sound page, which the findings tell more of.
+   * @param range of the keys that were there; reused
+   * @param leaf some of whose elements may be readable: those without an elementDefect
+   */
+  lost?(page: number, depth: number, range: KeyRange, leaf: LeafPage | undefined): void;
   /** The run of a branch page that had to be read. The bytes stay as they are. */
   readBranch?(page: number, run: Uint8Array): void;
 }
@@ -176,11 +182,9 @@ class TreeWalk {
     if (!leaf.isBucket(index)) return undefined;
     const depth = frame.depth + 1;
     if (!this.#visitor.enterBucket(leaf.key(index), depth)) return undefined;
+    this.#place.setToRoot(frame.page, depth);
     const root = leaf.bucketRoot(index);
-    if (root !== 0) {
-      this.#place.setToRoot(frame.page, depth);
-      return this.#enterPage(root);
-    }
+    if (root !== 0) return this.#enterPage(root);
     this.#enterInlineBucket(frame.page, leaf, index, depth);
     return undefined;
   }
@@ -193,12 +197,17 @@ class TreeWalk {
     const header = length < HEADER_SIZE ? undefined : readPageHeader(view, start);
     if (header?.id !== 0 || header.flags !== PAGE_FLAGS.leaf || header.overflow !== 0) {
       this.#report('bucket', page, `has no inline bucket in element ${index}`);
+      this.#lose(page, undefined);
       return;
     }
     const leaf = new LeafPage();
     const defect = leaf.open(bytes, view, start, length);
-    if (defect !== undefined) this.#reportAll(page, leaf, 'has an inline bucket that ');
-    else this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
+    if (defect !== undefined) {
+      this.#reportAll(page, leaf, 'has an inline bucket that ');
+      this.#lose(page, leaf);
+    } else {
+      this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
+    }
     if (leaf.hasBuckets && leaf.hasRoom) {
       const isDamaged = defect !== undefined;
       this.#push(page, leaf, { upper: NO_BOUND, depth, level: 0, keptSize: 0, isDamaged });
@@ -208,7 +217,10 @@ class TreeWalk {
   /** Goes into the page at #place, without reading it where it is known. */
   #enterPage(page: number): Promise<void> | undefined {
     const { parent, range, depth, level } = this.#place;
-    if (!this.#runs.checkReference(page, parent)) return undefined;
+    if (!this.#runs.checkReference(page, parent)) {
+      this.#lose(page, undefined);
+      return undefined;
+    }
     const overflow = this.#scanned?.leafOverflow(page, range, depth, level) ?? -1;
     if (overflow >= 0) {
       if (this.#runs.reach(page, overflow)) this.#visitor.scannedLeaf(page, depth);
@@ -225,9 +237,11 @@ class TreeWalk {
   async #readPage(page: number): Promise<void> {
     const kinds = [PAGE_FLAGS.leaf, PAGE_FLAGS.branch];
     const header = await this.#runs.enter(page, this.#place.parent, kinds);
-    if (header === undefined) return;
-    const run = await this.#runs.read(page, header);
-    if (run === undefined) return;
+    const run = header && (await this.#runs.read(page, header));
+    if (header === undefined || run === undefined) {
+      this.#lose(page, undefined);
+      return;
+    }
     if (header.flags === PAGE_FLAGS.branch) {
       const kept = run.slice();
       this.#visitor.readBranch?.(page, kept);
@@ -241,8 +255,12 @@ class TreeWalk {
     const { range, depth, level } = this.#place;
     const branch = new BranchPage();
     const isDamaged = branch.open(run, viewOf(run), 0, run.length) !== undefined;
-    if (isDamaged) this.#reportAll(page, branch);
-    else this.#checkRange(page, branch, range);
+    if (isDamaged) {
+      this.#reportAll(page, branch);
+      this.#lose(page, undefined);
+    } else {
+      this.#checkRange(page, branch, range);
+    }
     if (!branch.hasRoom) return;
     if (this.#isCheck && branch.count === 1) {
       this.#report('single-child', page, 'is a branch page with a single child');
@@ -256,6 +274,7 @@ class TreeWalk {
     const isDamaged = leaf.open(run, viewOf(run), 0, run.length) !== undefined;
     if (isDamaged) {
       this.#reportAll(page, leaf);
+      this.#lose(page, leaf);
     } else {
       this.#checkRange(page, leaf, range);
       if (depth === 0 && !leaf.hasOnlyBuckets) {
@@ -284,6 +303,11 @@ class TreeWalk {
     }
     this.#keptSize += keptSize;
     this.#stack.push({ page, content, ...frame, next: 0 });
+  }
+
+  #lose(page: number, leaf: LeafPage | undefined): void {
+    const { depth, range } = this.#place;
+    this.#visitor.lost?.(page, depth, range, leaf?.hasRoom === true ? leaf : undefined);
   }
 
   #checkRange(page: number, content: BranchPage | LeafPage, range: KeyRange): void {

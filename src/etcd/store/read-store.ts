@@ -15,7 +15,7 @@ import { PageSummaries } from './page-summaries.ts';
 import { RecordColumns } from './record-columns.ts';
 import { RecordFollower } from './record-follower.ts';
 import { readStoreFacts, type StoreFacts } from './store-facts.ts';
-import type { StoreFinding } from './store-finding.ts';
+import type { LostRange, StoreFinding } from './store-finding.ts';
 import { StoreVisitor } from './store-visitor.ts';
 
 /** What is to be made of a database; its structure alone if nothing is asked for. */
@@ -26,6 +26,8 @@ export interface StoreWish {
   readonly records?: bigint;
   /** Told of all that is wrong. Without it the first that is wrong is an error. */
   readonly found?: (finding: StoreFinding) => void;
+  /** Told of what cannot be read. */
+  readonly lost?: (range: LostRange) => void;
   /**
    * Shown all bytes of the source, in order, for who computes a digest of them; what goes beyond the database, too.
    * The bytes are free again when it is done.
@@ -171,6 +173,7 @@ class StoreReading {
       crc32c: this.#crc32c,
       records: columns && follower && { columns, follower },
       found: this.#found,
+      lost: this.#wish.lost,
     });
     const found = this.#found;
     const reached = await walkTree(source, meta, visitor, {

@@ -47,6 +47,11 @@ export class RecordFollower {
     }
   }
 
+  /** To be told that records which should come next are lost. */
+  noteGap(): void {
+    this.#history.hasGaps = true;
+  }
+
   /**
    * HashKV of what was followed (etcd, server/storage/mvcc/hash.go: unsafeHashByRev, kvHasher.WriteKeyValue).
    * @param crc32c the same that computed the checksums of the records

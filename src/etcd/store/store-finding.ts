@@ -12,3 +12,14 @@ export type StoreRule =
   | 'notes';
 
 export type StoreFinding = Finding<Rule | StoreRule>;
+
+/** A part of a bucket that cannot be read. */
+export interface LostRange {
+  readonly page: number;
+  readonly bucket: string;
+  /** The first and the last revision that may have been there, in bucket `key`; undefined where nothing bounds it. */
+  readonly from: bigint | undefined;
+  readonly to: bigint | undefined;
+  /** Elements of the page that could be read all the same. */
+  readonly readable: number;
+}

@@ -13,8 +13,9 @@ import type { PageSummaries } from './page-summaries.ts';
 import type { RecordColumns } from './record-columns.ts';
 import type { RecordFollower } from './record-follower.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
+import { mainRevision, revisionDefect, subNumber } from './revision-key.ts';
 import type { StoreFacts } from './store-facts.ts';
-import type { StoreFinding, StoreRule } from './store-finding.ts';
+import type { LostRange, StoreFinding, StoreRule } from './store-finding.ts';
 
 type Totals = Pick<
   DatabaseStatus,
@@ -33,6 +34,8 @@ export interface VisitorOptions {
     | undefined;
   /** Told of what is wrong in the records; without it the first that is none is an error. */
   readonly found?: ((finding: StoreFinding) => void) | undefined;
+  /** Told of what cannot be read. */
+  readonly lost?: ((range: LostRange) => void) | undefined;
 }
 
 /**
@@ -45,6 +48,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
   readonly #isStructureOnly: boolean;
   readonly #liveKeys: LiveKeyCounter | undefined;
   readonly #record = new RecordReader();
+  #bucket = '';
   #isKeyBucket = false;
   #hash = 0;
   #entries = 0;
@@ -62,6 +66,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
   enterBucket(name: Uint8Array, depth: number): boolean {
     if (depth === 1) {
       this.#hash = this.#options.crc32c?.update(this.#hash, name) ?? 0;
+      this.#bucket = Buffer.from(name).toString('latin1');
       this.#isKeyBucket = KEY_BUCKET.equals(name);
     }
     return true;
@@ -103,6 +108,38 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     for (let index = 0; index < leaf.count; index += 1) {
       if (this.#readRecord(leaf, index, page, offset)) this.#takeRecord(page, offset);
     }
+  }
+
+  lost(page: number, depth: number, range: KeyRange, leaf: LeafPage | undefined): void {
+    if (this.#isStructureOnly) return;
+    const isKeys = this.#isKeyBucket && depth === 1;
+    if (isKeys) this.#options.records?.follower.noteGap();
+    const readable = isKeys && leaf !== undefined ? this.#salvage(leaf, page) : 0;
+    const { lower, lowerStart, lowerEnd, upper, upperStart, upperEnd } = range;
+    this.#options.lost?.({
+      page,
+      bucket: depth === 0 ? '' : this.#bucket,
+      from: isKeys ? revisionAt(lower, lowerStart, lowerEnd) : undefined,
+      to: isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined,
+      readable,
+    });
+  }
+
+  /** Takes the records of a damaged leaf that lie where they should. @returns how many */
+  #salvage(leaf: LeafPage, page: number): number {
+    const offset = this.#options.summaries?.offset(page) ?? 0;
+    // What overlaps could make a small page cost much to read.
+    let bytesLeft = leaf.end - leaf.start;
+    let readable = 0;
+    for (let index = 0; index < leaf.count; index += 1) {
+      if (leaf.elementDefect(index) !== undefined) continue;
+      bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
+      if (bytesLeft < 0) break;
+      if (this.#record.read(leaf, index, page) !== undefined) continue;
+      this.#takeRecord(page, offset);
+      readable += 1;
+    }
+    return readable;
   }
 
   #hashLeaf(leaf: LeafPage): void {
@@ -164,4 +201,16 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       liveKeys: records?.follower.newest.live ?? this.#liveKeys?.count ?? 0,
     };
   }
+}
+
+/** Main revision of a bound; undefined if it is none. */
+function revisionAt(bytes: Uint8Array, start: number, end: number): bigint | undefined {
+  if (revisionDefect(bytes, start, end) !== undefined) return undefined;
+  return mainRevision(new DataView(bytes.buffer, bytes.byteOffset), start);
+}
+
+/** The last main revision below a bound. */
+function revisionBefore(bytes: Uint8Array, start: number, end: number): bigint | undefined {
+  const main = revisionAt(bytes, start, end);
+  return main !== undefined && subNumber(bytes, start) === 0 ? main - 1n : main;
 }

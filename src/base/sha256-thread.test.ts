@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { Sha256Thread } from './sha256-thread.ts';
+
+const digest = (...parts: Uint8Array[]): string =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
+
+describe('Sha256Thread', () => {
+  it.each([
+    ['nothing', [], 0],
+    ['pieces smaller and larger than a slot, one of no bytes', [1, 1 << 20, 0, 5_000_001, 77], 32],
+    ['more pieces than slots', Array.from({ length: 40 }, () => 4096), 32],
+  ])('%s', async (_, sizes, tailSize) => {
+    const parts = sizes.map((size, index) => Buffer.alloc(size, `part ${index}`));
+    const tail = Buffer.alloc(tailSize, 'tail');
+    await using thread = new Sha256Thread();
+    for (const part of parts) {
+      // What was given is free again at once.
+      const copy = Buffer.from(part);
+      await thread.update(copy);
+      copy.fill(0);
+    }
+    expect(await thread.finish(tail)).toEqual({
+      body: digest(...parts),
+      whole: digest(...parts, tail),
+    });
+  });
+});
