@@ -1,15 +1,35 @@
-// npm run bench -- save: side by side with peers. Only ratios of one run mean anything.
+// npm run bench -- NAME...: side by side with peers. Only ratios of one run mean anything.
 
+import { parseArgs } from 'node:util';
+import { parseBytes } from '../src/cli/parse.ts';
+import { findRelease } from '../test/servers/binaries.ts';
+import { ETCD_VERSIONS, type EtcdBinaries } from '../test/servers/versions.ts';
+import { benchReaders, READERS } from './readers.ts';
 import { benchSave } from './save.ts';
 
-const BENCHES: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
-  save: benchSave,
-};
-
-const [name = '', ...args] = process.argv.slice(2);
-const bench = BENCHES[name];
-if (bench === undefined) {
-  console.error(`Usage: npm run bench -- ${Object.keys(BENCHES).join('|')} [options]`);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    size: { type: 'string', default: '1GiB' },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const names: readonly string[] = ['save', ...READERS];
+if (positionals.length === 0 || !positionals.every((name) => names.includes(name))) {
+  console.error(`Usage: npm run bench -- ${names.join('|')}... [--size 1GiB] [--rounds 5]`);
   process.exit(2);
 }
-await bench(args);
+const options = {
+  sizeBytes: parseBytes(values.size),
+  rounds: Number(values.rounds),
+  release: await newestRelease(),
+};
+if (positionals.includes('save')) await benchSave(options);
+const readers = READERS.filter((name) => positionals.includes(name));
+if (readers.length > 0) await benchReaders({ ...options, readers });
+
+async function newestRelease(): Promise<EtcdBinaries> {
+  const found = await findRelease(ETCD_VERSIONS.at(-1)!);
+  if ('reason' in found) throw new Error(`there is nothing to compare with: ${found.reason}`);
+  return found.binaries;
+}

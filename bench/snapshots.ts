@@ -56,6 +56,9 @@ async function takeSnapshot(
 function* largeObjects(sizeBytes: number): Generator<Write> {
   for (let index = 0; index * LARGE_VALUE_BYTES < sizeBytes; index += 1) {
     const block = createHash('sha512').update(`object ${index}`).digest();
-    yield { key: `/registry/configmaps/large-${index}`, value: Buffer.alloc(LARGE_VALUE_BYTES, block) };
+    yield {
+      key: `/registry/configmaps/large-${index}`,
+      value: Buffer.alloc(LARGE_VALUE_BYTES, block),
+    };
   }
 }

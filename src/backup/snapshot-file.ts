@@ -21,13 +21,15 @@ export function statusOfFile(path: string): Promise<DatabaseStatus> {
 /**
  * Checks a snapshot to its end: its structure, and the history that etcd keeps in it. Findings are no errors.
  * @param found told of each as it is met
+ * @param options.structureOnly to look at the pages, and not at what etcd keeps in them
  * @throws EtcdkeepError `file-failed`
  */
 export function checkFile(
   path: string,
   found: (finding: StoreFinding) => void,
+  options: { readonly structureOnly?: boolean } = {},
 ): Promise<CheckedDatabase> {
-  return readSnapshotFile(path, (source) => checkStore(source, found));
+  return readSnapshotFile(path, (source) => checkStore(source, found, options));
 }
 
 /**

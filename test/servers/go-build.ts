@@ -25,14 +25,7 @@ export function canBuild(): boolean {
 export async function buildRelease(version: string): Promise<void> {
   const scratch = temporaryDirectory();
   try {
-    const requirements = Object.values(MODULES).map((module) => `\t${module} v${version}`);
-    // A module that requires them, because `go install` refuses modules that have a replace directive.
-    // Since go 1.17 a module's dependencies are the versions its own go.mod lists; without the line
-    // go takes the newest that anything in the whole graph asks for, and 3.5 does not compile.
-    await writeFile(
-      join(scratch, 'go.mod'),
-      `module etcdkeep.test/servers\n\ngo 1.17\n\nrequire (\n${requirements.join('\n')}\n)\n`,
-    );
+    await requireModules(scratch, Object.values(MODULES), version);
     await fillCache(releaseDirectory(version), async (directory) => {
       for (const [name, module] of Object.entries(MODULES)) {
         await build(scratch, module, join(directory, name), version);
@@ -41,6 +34,36 @@ export async function buildRelease(version: string): Promise<void> {
   } finally {
     removeTemporaryDirectory(scratch);
   }
+}
+
+/**
+ * Builds one program of any published module.
+ * @param scratch an empty directory
+ * @param program.main the package, where it is not the module's root
+ */
+export async function buildProgram(
+  scratch: string,
+  program: { readonly module: string; readonly main: string; readonly version: string },
+  output: string,
+): Promise<void> {
+  const { module, main, version } = program;
+  await requireModules(scratch, [module], version);
+  await build(scratch, main, output, version);
+}
+
+/**
+ * Makes a module that requires others, because `go install` refuses modules that have a replace directive.
+ * Since go 1.17 a module's dependencies are the versions its own go.mod lists; without the line
+ * go takes the newest that anything in the whole graph asks for, and 3.5 does not compile.
+ */
+async function requireModules(
+  scratch: string,
+  modules: readonly string[],
+  version: string,
+): Promise<void> {
+  const requirements = modules.map((module) => `\t${module} v${version}`).join('\n');
+  const text = `module etcdkeep.test/servers\n\ngo 1.17\n\nrequire (\n${requirements}\n)\n`;
+  await writeFile(join(scratch, 'go.mod'), text);
 }
 
 async function build(

@@ -12,6 +12,7 @@ import { withScreen } from '../screen.ts';
 
 interface Flags extends OutputFlags {
   readonly limit: number;
+  readonly structureOnly: boolean;
 }
 
 async function run(this: CommandContext, flags: Flags, path: string): Promise<void> {
@@ -26,7 +27,7 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
     };
     // Loaded here, so that no other command, and not --help, waits for it.
     const { checkFile } = await import('../../backup/snapshot-file.ts');
-    const { findings, pagesReachable, meta } = await checkFile(path, take);
+    const { findings, pagesReachable, meta } = await checkFile(path, take, flags);
     const hidden = findings - shown.length;
     if (hidden > 0) screen.tell('more', `${formatCount(hidden)} findings; --limit shows them`);
     if (meta !== undefined) {
@@ -69,6 +70,12 @@ export const snapshotCheck = buildCommand({
         default: '100',
         placeholder: 'count',
         brief: 'how many findings are shown; all are counted',
+      },
+      structureOnly: {
+        kind: 'boolean',
+        default: false,
+        withNegated: false,
+        brief: 'look at the pages alone, as bbolt check does; of any bbolt database',
       },
       ...OUTPUT_FLAGS,
     },

@@ -41,10 +41,14 @@ export interface ReadStore {
   readonly pagesReachable: number;
   /** Undefined where `meta` is, where what etcd notes cannot be read, and where the structure alone is asked for. */
   readonly status: DatabaseStatus | undefined;
+  /** Keys whose newest readable record is no deletion. */
+  readonly liveKeys: number;
   /** HashKV at the revision up to which records were followed. */
   readonly hashKV: number | undefined;
   readonly findings: number;
 }
+
+const UNREAD = { pagesReachable: 0, status: undefined, liveKeys: 0, hashKV: undefined };
 
 const CHUNK_SIZE = 1024 * 1024;
 const LAST_REVISION = 2n ** 63n - 1n;
@@ -69,7 +73,7 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   const meta = await (found === undefined ? readMeta(source) : inspectMetas(source, found));
   if (meta === undefined) {
     await showAll(source, wish);
-    return { meta, pagesReachable: 0, status: undefined, hashKV: undefined, findings };
+    return { meta, ...UNREAD, findings };
   }
   const isStructureOnly = wish.hash !== true && wish.records === undefined;
   const { facts, defect } = isStructureOnly ? NOTHING : await factsOrDefect(source, meta);
@@ -85,7 +89,7 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   const { pageSize, pages, txid } = meta;
   const totalSize = pages * pageSize;
   const status = facts && { ...facts, ...totals, pageSize, pages, pagesReachable, totalSize, txid };
-  return { meta, pagesReachable, status, hashKV, findings };
+  return { meta, pagesReachable, status, liveKeys: totals.liveKeys, hashKV, findings };
 }
 
 interface Facts {

@@ -1,0 +1,142 @@
+// Proves a snapshot from its file alone: its digest, its structure, and what etcd keeps in it, in one pass.
+
+import { type Stats, statSync } from 'node:fs';
+import { EtcdkeepError, readError } from '../base/errors.ts';
+import { Sha256Thread } from '../base/sha256-thread.ts';
+import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
+import type { DatabaseStatus } from '../etcd/store/database-status.ts';
+import { type ReadStore, readStore } from '../etcd/store/read-store.ts';
+import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
+
+/** What `etcdctl snapshot save` puts behind the database (client/v3/snapshot/v3_snapshot.go, hasChecksum). */
+const TRAILER_SIZE = 32;
+const TRAILER_MODULUS = 512;
+
+/** Findings that are kept; all are counted. */
+const FINDINGS_MAX = 10_000;
+
+export interface SnapshotDigest {
+  /** `absent`: a copy of a member's database, which carries none. */
+  readonly result: 'equal' | 'differs' | 'absent';
+  /** SHA-256 of the database without its trailer, in hex. */
+  readonly computed: string;
+  /** What the trailer says. */
+  readonly stored: string | undefined;
+}
+
+/** What was found out about a snapshot. */
+export interface SnapshotProof {
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 of the whole file. */
+  readonly sha256: string;
+  readonly digest: SnapshotDigest;
+  /** 0 if neither meta page can be used. */
+  readonly pages: number;
+  readonly pagesReachable: number;
+  readonly pageSize: number;
+  readonly status: DatabaseStatus | undefined;
+  /** Of the newest revision; undefined where anything is wrong. */
+  readonly hashKV: number | undefined;
+  readonly findings: readonly StoreFinding[];
+  /** All of them, also those that are not kept. */
+  readonly findingCount: number;
+  readonly lost: readonly LostRange[];
+  /** Keys that can be read. */
+  readonly readableKeys: number;
+}
+
+export interface SnapshotProofRequest {
+  readonly path: string;
+  readonly progress?: (bytes: number, totalBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a snapshot, or a copy of a member's database, once from end to end. What is wrong with it is no error.
+ * @throws EtcdkeepError `file-failed`, also where the file is changed meanwhile
+ */
+export async function proveSnapshot(request: SnapshotProofRequest): Promise<SnapshotProof> {
+  const { path, progress, signal } = request;
+  const before = look(path);
+  const { size } = before;
+  const hasTrailer = size % TRAILER_MODULUS === TRAILER_SIZE;
+  const bodySize = hasTrailer ? size - TRAILER_SIZE : size;
+  const findings: StoreFinding[] = [];
+  const lost: LostRange[] = [];
+  const source = openFileSource(path);
+  try {
+    await using sha256 = new Sha256Thread();
+    let done = 0;
+    const read = await readStore(
+      { ...source, size: bodySize },
+      {
+        hash: true,
+        records: 0n,
+        found: (finding) => keep(findings, finding),
+        lost: (range) => keep(lost, range),
+        seen: (bytes) => {
+          signal?.throwIfAborted();
+          done += bytes.length;
+          progress?.(done, bodySize);
+          return sha256.update(bytes);
+        },
+      },
+    );
+    const trailer = await readTrailer(source, bodySize);
+    const { body, whole } = await sha256.finish(trailer);
+    demandUnchanged(path, before);
+    const digest = compareDigest(body, hasTrailer ? trailer.toString('hex') : undefined);
+    return { path, bytes: size, sha256: whole, digest, findings, lost, ...summarize(read) };
+  } finally {
+    source.close();
+  }
+}
+
+function summarize({ meta, pagesReachable, status, liveKeys, hashKV, findings }: ReadStore) {
+  return {
+    pages: meta?.pages ?? 0,
+    pageSize: meta?.pageSize ?? 0,
+    pagesReachable,
+    status,
+    hashKV: findings === 0 ? hashKV : undefined,
+    findingCount: findings,
+    readableKeys: liveKeys,
+  };
+}
+
+function keep<T>(list: T[], item: T): void {
+  if (list.length < FINDINGS_MAX) list.push(item);
+}
+
+async function readTrailer(source: FileSource, start: number): Promise<Buffer> {
+  const trailer = Buffer.alloc(source.size - start);
+  await source.read(trailer, start);
+  return trailer;
+}
+
+function compareDigest(computed: string, stored: string | undefined): SnapshotDigest {
+  if (stored === undefined) return { result: 'absent', computed, stored };
+  return { result: computed === stored ? 'equal' : 'differs', computed, stored };
+}
+
+function look(path: string): Stats {
+  try {
+    const stats = statSync(path);
+    if (stats.isFile()) return stats;
+  } catch (reason) {
+    throw readError(reason, 'read the snapshot', path);
+  }
+  throw new EtcdkeepError('file-failed', 'cannot read the snapshot: it is no file', { path });
+}
+
+function demandUnchanged(path: string, before: Stats): void {
+  const after = look(path);
+  if (after.size === before.size && after.mtimeMs === before.mtimeMs && after.ino === before.ino) {
+    return;
+  }
+  throw new EtcdkeepError('file-failed', 'the file was changed while it was read', {
+    path,
+    advice: 'wait until nothing writes to it any more; a copy of a running member is never whole',
+  });
+}
