@@ -7,7 +7,7 @@ import type { LocalEtcd } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { type BackupNote, runningBackups } from '../running-backups.ts';
 import type { Target } from '../target.ts';
-import { CHECK_NAMES, CHECKS, type CheckName, NEEDED } from './catalog.ts';
+import { CHECK_NAMES, type CheckName } from './catalog.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
 import {
@@ -69,24 +69,6 @@ export async function runChecks(
     results.push(await ask(name, check, strict));
   }
   return results;
-}
-
-/** The error of the first check that refuses, or undefined. */
-export function refusalOf(results: readonly CheckResult[]): EtcdkeepError | undefined {
-  const refusing = results.filter(isRefusing);
-  const [first, ...others] = refusing;
-  if (first === undefined) return undefined;
-  const { name, evidence } = first;
-  return new EtcdkeepError('check-failed', `check "${name}" failed: ${evidence}`, {
-    facts: others.map((other) => [other.name, other.evidence] as const),
-    advice: NEEDED.includes(name)
-      ? CHECKS[name].advice
-      : `${CHECKS[name].advice}; --skip-check ${name} goes on without it`,
-  });
-}
-
-export function isRefusing({ severity, result }: CheckResult): boolean {
-  return severity === 'refuse' && result === 'failed';
 }
 
 function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Check>>> {

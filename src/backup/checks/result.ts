@@ -1,7 +1,7 @@
 // What comes out of a check.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import { CHECKS, type CheckName, STRICT } from './catalog.ts';
+import { CHECKS, type CheckName, NEEDED, STRICT } from './catalog.ts';
 
 export interface Outcome {
   /** `unknown` where it could not be asked: never taken for passed, and never refuses. */
@@ -37,4 +37,22 @@ export async function ask(name: CheckName, check: Check, isStrict: boolean): Pro
     if (!(reason instanceof EtcdkeepError)) throw reason;
     return { name, severity, ...unknown(reason.message) };
   }
+}
+
+/** The error of the first check that refuses, or undefined. */
+export function refusalOf(results: readonly CheckResult[]): EtcdkeepError | undefined {
+  const refusing = results.filter(isRefusing);
+  const [first, ...others] = refusing;
+  if (first === undefined) return undefined;
+  const { name, evidence } = first;
+  return new EtcdkeepError('check-failed', `check "${name}" failed: ${evidence}`, {
+    facts: others.map((other) => [other.name, other.evidence] as const),
+    advice: NEEDED.includes(name)
+      ? CHECKS[name].advice
+      : `${CHECKS[name].advice}; --skip-check ${name} goes on without it`,
+  });
+}
+
+export function isRefusing({ severity, result }: CheckResult): boolean {
+  return severity === 'refuse' && result === 'failed';
 }

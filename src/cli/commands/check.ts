@@ -2,7 +2,7 @@
 
 import { buildCommand } from '@stricli/core';
 import { CHECKS } from '../../backup/checks/catalog.ts';
-import { isRefusing, refusalOf } from '../../backup/checks/preflight.ts';
+import { isRefusing, refusalOf } from '../../backup/checks/result.ts';
 import { tellHost } from '../backup-screen.ts';
 import { checkLine, checkSummary } from '../check-screen.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
