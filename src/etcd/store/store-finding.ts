@@ -11,7 +11,14 @@ export type StoreRule =
   /** A value of bucket `meta` or `cluster` that etcd could not read. */
   | 'notes';
 
-export type StoreFinding = Finding<Rule | StoreRule>;
+export interface StoreFinding extends Finding<Rule | StoreRule> {
+  /** `warning`: it is worth to know, and etcd works with it. */
+  readonly severity?: 'error' | 'warning';
+}
+
+export function isError({ severity }: StoreFinding): boolean {
+  return severity !== 'warning';
+}
 
 /** A part of a bucket that cannot be read. */
 export interface LostRange {
@@ -20,6 +27,6 @@ export interface LostRange {
   /** The first and the last revision that may have been there, in bucket `key`; undefined where nothing bounds it. */
   readonly from: bigint | undefined;
   readonly to: bigint | undefined;
-  /** Elements of the page that could be read all the same. */
-  readonly readable: number;
+  /** How many records were there; undefined where not even that can be read. */
+  readonly records: number | undefined;
 }

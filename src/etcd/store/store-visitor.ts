@@ -113,33 +113,38 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
   lost(page: number, depth: number, range: KeyRange, leaf: LeafPage | undefined): void {
     if (this.#isStructureOnly) return;
     const isKeys = this.#isKeyBucket && depth === 1;
-    if (isKeys) this.#options.records?.follower.noteGap();
-    const readable = isKeys && leaf !== undefined ? this.#salvage(leaf, page) : 0;
+    const bucket = depth === 0 ? '' : this.#bucket;
     const { lower, lowerStart, lowerEnd, upper, upperStart, upperEnd } = range;
-    this.#options.lost?.({
-      page,
-      bucket: depth === 0 ? '' : this.#bucket,
-      from: isKeys ? revisionAt(lower, lowerStart, lowerEnd) : undefined,
-      to: isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined,
-      readable,
-    });
+    const from = isKeys ? revisionAt(lower, lowerStart, lowerEnd) : undefined;
+    const to = isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined;
+    const whole = { page, bucket, from, to, records: undefined };
+    if (isKeys) this.#options.records?.follower.noteGap();
+    if (isKeys && leaf !== undefined) this.#salvage(leaf, whole);
+    else this.#options.lost?.(whole);
   }
 
-  /** Takes the records of a damaged leaf that lie where they should. @returns how many */
-  #salvage(leaf: LeafPage, page: number): number {
+  /** Takes the records of a damaged leaf that lie where they should, and tells of what is lost between them. */
+  #salvage(leaf: LeafPage, whole: LostRange): void {
+    const { page } = whole;
     const offset = this.#options.summaries?.offset(page) ?? 0;
     // What overlaps could make a small page cost much to read.
     let bytesLeft = leaf.end - leaf.start;
-    let readable = 0;
+    let from = whole.from;
+    let records = 0;
     for (let index = 0; index < leaf.count; index += 1) {
-      if (leaf.elementDefect(index) !== undefined) continue;
-      bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
-      if (bytesLeft < 0) break;
-      if (this.#record.read(leaf, index, page) !== undefined) continue;
+      const isThere = bytesLeft > 0 && leaf.elementDefect(index) === undefined;
+      if (isThere) bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
+      if (!isThere || this.#record.read(leaf, index, page) !== undefined) {
+        records += 1;
+        continue;
+      }
+      const to = this.#record.exactMain;
+      if (records > 0) this.#options.lost?.({ ...whole, from, to, records });
       this.#takeRecord(page, offset);
-      readable += 1;
+      from = to;
+      records = 0;
     }
-    return readable;
+    if (records > 0) this.#options.lost?.({ ...whole, from, records });
   }
 
   #hashLeaf(leaf: LeafPage): void {
