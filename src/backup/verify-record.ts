@@ -1,14 +1,15 @@
 // Holds the files of a backup against what its record says of them.
 
+import { compareArchive } from '../controlplane/archive-comparison.ts';
+import type { ArchiveInspection } from '../controlplane/archive-inspection.ts';
 import type { BackupRecord } from '../record/schema.ts';
-import type { ResourcesProof } from './verify-resources.ts';
 import type { SnapshotProof } from './verify-snapshot.ts';
 
 /** @returns what differs, each a sentence */
 export function compareWithRecord(
   record: BackupRecord,
   snapshot: SnapshotProof | undefined,
-  resources: ResourcesProof | undefined,
+  resources: ArchiveInspection | undefined,
 ): string[] {
   return [
     ...(snapshot === undefined ? [] : compareSnapshot(record.snapshot, snapshot)),
@@ -37,14 +38,31 @@ function compareSnapshot(
     .map(([noun, read, said]) => `${noun} of the snapshot: ${read}, and ${said} by its record`);
 }
 
+/** Members that are named; the count is of all. */
+const MEMBERS_NAMED = 3;
+
 function compareResources(
   recorded: BackupRecord['resources'],
-  { bytes, sha256 }: ResourcesProof,
+  resources: ArchiveInspection,
 ): string[] {
-  if (bytes !== recorded.bytes) {
-    return [`the static resources have ${bytes} bytes, and ${recorded.bytes} by the record`];
-  }
-  return sha256 === recorded.sha256
-    ? []
-    : ['the digest of the static resources is not the one in the record'];
+  const { isSameFile, missing, extra, changed } = compareArchive(resources, recorded);
+  if (isSameFile) return [];
+  const members = [
+    ...named('lack', missing),
+    ...named('have besides', extra),
+    ...named(
+      'have changed',
+      changed.map(({ path }) => path),
+    ),
+  ];
+  if (members.length > 0) return members;
+  return ['the digest of the static resources is not the one in the record; their files are'];
+}
+
+function named(what: string, paths: readonly string[]): string[] {
+  if (paths.length === 0) return [];
+  const more = paths.length - MEMBERS_NAMED;
+  const others = more > 0 ? `, and ${more} more` : '';
+  const names = paths.slice(0, MEMBERS_NAMED).join(', ');
+  return [`the static resources ${what}, by their record: ${names}${others}`];
 }

@@ -3,11 +3,12 @@
 
 import { EtcdkeepError } from '../base/errors.ts';
 import { formatCount } from '../base/units.ts';
+import { type ArchiveInspection, inspectArchive } from '../controlplane/archive-inspection.ts';
 import { isError } from '../etcd/store/store-finding.ts';
+import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
 import { addVerdict } from '../record/record.ts';
 import type { StoredBackup } from '../record/stored-backup.ts';
 import { compareWithRecord } from './verify-record.ts';
-import { proveResources, type ResourcesProof } from './verify-resources.ts';
 import { proveSnapshot, type SnapshotProof } from './verify-snapshot.ts';
 
 /** `unproven`: nothing is wrong, and something could not be looked at, or has nothing to be compared with. */
@@ -16,7 +17,9 @@ export type VerdictResult = 'good' | 'unproven' | 'bad';
 export interface Verification {
   readonly backup: StoredBackup;
   readonly snapshot: SnapshotProof | undefined;
-  readonly resources: ResourcesProof | undefined;
+  readonly resources: ArchiveInspection | undefined;
+  /** By the archive; undefined where it does not say. */
+  readonly encryption: ReturnType<typeof summarizeEncryption> | undefined;
   /** How the files differ from what the record says; undefined where there is no record that can be read. */
   readonly differences: readonly string[] | undefined;
   readonly result: VerdictResult;
@@ -44,26 +47,39 @@ export interface VerifyRequest {
  * @throws EtcdkeepError `file-failed` where a file cannot be read
  */
 export async function verifyBackup(request: VerifyRequest): Promise<Verification> {
-  const { backup, skipDigest, progress, signal } = request;
+  const { backup, skipDigest, progress, signal, now } = request;
   const { record } = backup;
   const snapshot =
     backup.snapshot &&
     (await proveSnapshot({ path: backup.snapshot.path, skipDigest, progress, signal }));
-  const resources = backup.resources && (await proveResources(backup.resources.path));
+  const resources =
+    backup.resources && (await inspectArchive({ path: backup.resources.path, now: now(), signal }));
   signal.throwIfAborted();
   const differences = record && compareWithRecord(record, snapshot, resources);
-  const bad = reasonsForBad(backup, snapshot, differences ?? []);
+  const bad = reasonsForBad(backup, snapshot, resources, differences ?? []);
   const unproven = reasonsForUnproven(backup, snapshot);
   const result = bad.length > 0 ? 'bad' : unproven.length > 0 ? 'unproven' : 'good';
   const reasons = bad.length > 0 ? bad : unproven;
-  const evidence = [...reasons, ...evidenceOf(snapshot)].join('; ');
+  const evidence = [...reasons, ...evidenceOf(snapshot, resources)].join('; ');
   const recorded = await recordVerdict(request, result, evidence);
-  return { backup, snapshot, resources, differences, result, reasons, evidence, recorded };
+  const encryption = resources?.encryption && summarizeEncryption(resources.encryption.config);
+  return {
+    backup,
+    snapshot,
+    resources,
+    encryption,
+    differences,
+    result,
+    reasons,
+    evidence,
+    recorded,
+  };
 }
 
 function reasonsForBad(
   { snapshot: file, recordDefect }: StoredBackup,
   snapshot: SnapshotProof | undefined,
+  resources: ArchiveInspection | undefined,
   differences: readonly string[],
 ): string[] {
   const reasons: string[] = [];
@@ -73,12 +89,19 @@ function reasonsForBad(
   }
   if (snapshot !== undefined && snapshot.errorCount > 0) {
     const { message } = snapshot.findings.find(isError)!;
-    const others = snapshot.errorCount - 1;
-    reasons.push(`${message}${others === 0 ? '' : `, and ${formatCount(others)} more`}`);
+    reasons.push(`${message}${andMore(snapshot.errorCount)}`);
+  }
+  if (resources !== undefined && resources.count.error > 0) {
+    const { message } = resources.findings.find(({ severity }) => severity === 'error')!;
+    reasons.push(`static resources: ${message}${andMore(resources.count.error)}`);
   }
   if (recordDefect !== undefined)
     reasons.push(`the record cannot be read: ${recordDefect.message}`);
   return [...reasons, ...differences];
+}
+
+function andMore(count: number): string {
+  return count === 1 ? '' : `, and ${formatCount(count - 1)} more`;
 }
 
 function reasonsForUnproven(
@@ -102,7 +125,10 @@ function reasonsForUnproven(
 }
 
 /** What was seen to be right. */
-function evidenceOf(snapshot: SnapshotProof | undefined): string[] {
+function evidenceOf(
+  snapshot: SnapshotProof | undefined,
+  resources: ArchiveInspection | undefined,
+): string[] {
   const evidence: string[] = [];
   if (snapshot?.digest.result === 'equal') evidence.push('digest equal to the trailer');
   if (snapshot?.errorCount === 0) {
@@ -113,6 +139,10 @@ function evidenceOf(snapshot: SnapshotProof | undefined): string[] {
         `revision ${status.currentRevision}, ${formatCount(status.liveKeys)} keys, HashKV ${hashKV}`,
       );
     }
+  }
+  if (resources?.count.error === 0) {
+    const { pods, members } = resources;
+    evidence.push(`${pods.length} static pods in ${formatCount(members.length)} members`);
   }
   return evidence;
 }

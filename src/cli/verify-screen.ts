@@ -3,6 +3,7 @@
 import type { Verification } from '../backup/verify.ts';
 import type { SnapshotProof } from '../backup/verify-snapshot.ts';
 import { formatBytes, formatCount, formatMoment, formatSpan } from '../base/units.ts';
+import type { ArchiveInspection } from '../controlplane/archive-inspection.ts';
 import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
 import type { Screen } from './screen.ts';
 
@@ -31,16 +32,38 @@ export function showVerification(
   else showSnapshot(say, snapshot, record?.snapshot.keys);
   if (listLost && snapshot !== undefined)
     for (const range of snapshot.lost) say('lost', lostLine(range));
-  if (resources !== undefined) {
-    say('static_kuberesources', `${resources.path}, ${formatBytes(resources.bytes)}`);
-  } else {
-    say('static_kuberesources', 'none to be found');
-  }
+  if (resources === undefined) say('static_kuberesources', 'none to be found');
+  else showResources(say, resources, verification.encryption);
   if (differences !== undefined) {
     say('record', differences.length === 0 ? 'good: the files are as it says' : 'BAD: ');
     for (const difference of differences) say('', difference);
   }
   say('verdict', verdictLine(verification));
+}
+
+function showResources(
+  say: (noun: string, fact: string) => void,
+  { path, bytes, pods, members, earliestEnd, findings, count }: ArchiveInspection,
+  encryption: Verification['encryption'],
+): void {
+  const isBad = count.error > 0;
+  say('static_kuberesources', `${isBad ? 'BAD' : 'good'}: ${path}, ${formatBytes(bytes)}`);
+  const files = members.filter(({ sha256 }) => sha256 !== undefined).length;
+  const until =
+    earliestEnd === undefined
+      ? ''
+      : `, certificates valid until ${earliestEnd.validTo.toISOString().slice(0, 10)}`;
+  say('', `${pods.length} static pods, ${formatCount(files)} files${until}`);
+  if (encryption !== undefined) {
+    const { providers, keyNames, on } = encryption;
+    const names = keyNames.map((name) => `"${name}"`).join(', ');
+    say('', `encryption ${on ? `on (${providers.join(', ')}; keys ${names})` : 'off'}`);
+  }
+  for (const { message, member } of findings.slice(0, FINDINGS_SHOWN)) {
+    say('', member === undefined ? message : `${member}: ${message}`);
+  }
+  const more = findings.length - FINDINGS_SHOWN;
+  if (more > 0) say('', `and ${formatCount(more)} more`);
 }
 
 function showSnapshot(
@@ -141,7 +164,7 @@ export function verificationDocument(verification: Verification): Record<string,
     result,
     reasons,
     snapshot: snapshot && snapshotDocument(snapshot),
-    staticResources: resources,
+    staticResources: resources && resourcesDocument(resources),
     recordDifferences: differences,
     recorded: recorded === true,
     ...(recorded === true || recorded === 'no record' ? {} : { notRecorded: recorded.message }),
@@ -170,5 +193,21 @@ function snapshotDocument(proof: SnapshotProof): Record<string, unknown> {
       to: to?.toString(),
     })),
     readableKeys: proof.readableKeys,
+  };
+}
+
+function resourcesDocument(inspection: ArchiveInspection): Record<string, unknown> {
+  const { path, bytes, sha256, layout, pods, members, earliestEnd, findings, count } = inspection;
+  return {
+    path,
+    bytes,
+    sha256,
+    layout,
+    pods,
+    members: members.length,
+    certificatesValidUntil: earliestEnd?.validTo.toISOString(),
+    errors: count.error,
+    warnings: count.warning,
+    findings,
   };
 }

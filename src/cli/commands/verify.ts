@@ -78,6 +78,8 @@ async function backupsOf(flags: Flags, path: string): Promise<readonly StoredBac
   throw new EtcdkeepError('backup-not-found', 'there is no backup in this directory', { path });
 }
 
+const CODES = { bad: 'backup-bad', unproven: 'backup-unproven' } as const;
+
 /** The error of the first backup with that result, or undefined. */
 function worst(
   verifications: readonly Verification[],
@@ -89,7 +91,7 @@ function worst(
   const { backup, reasons } = first;
   const count = `${formatCount(those.length)} of ${formatCount(verifications.length)}`;
   const others = verifications.length === 1 ? '' : `; ${count} backups: ${result}`;
-  return new EtcdkeepError(`backup-${result}`, `${reasons[0]!}${others}`, {
+  return new EtcdkeepError(CODES[result], `${reasons[0]!}${others}`, {
     path: pathOf(backup),
     facts: reasons.slice(1, 4).map((reason) => ['and', reason] as const),
   });
