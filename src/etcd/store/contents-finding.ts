@@ -25,6 +25,9 @@ export interface ContentsFinding extends Finding<ContentsRule> {
   readonly severity: Severity;
 }
 
+/** Told of each finding as it is met. */
+export type ContentsFound = (finding: ContentsFinding) => void;
+
 /** Where something lies in the file. */
 export interface Place {
   readonly page: number;

@@ -5,7 +5,7 @@ export const LEASE_IDS_MAX = 10_000_000;
 
 export class LeaseIds {
   readonly #max: number;
-  #ids = new BigUint64Array(256);
+  #ids: BigUint64Array<ArrayBuffer>;
   #size = 0;
   /** Whether the ids are in order, each once. */
   #isSettled = true;
@@ -14,9 +14,11 @@ export class LeaseIds {
   /** @param max ids that are kept */
   constructor(max = LEASE_IDS_MAX) {
     this.#max = max;
+    this.#ids = new BigUint64Array(Math.min(max, 256));
   }
 
   add(id: bigint): void {
+    if (this.#isFull) return;
     if (this.#size > 0) {
       const last = this.#ids[this.#size - 1]!;
       if (id === last) return;
@@ -61,7 +63,7 @@ export class LeaseIds {
     this.#settle();
     const { length } = this.#ids;
     if (this.#size <= length / 2) return true;
-    if (length >= this.#max) return this.#size < length;
+    if (length >= this.#max) return this.#size < length * 0.9;
     const larger = new BigUint64Array(Math.min(2 * length, this.#max));
     larger.set(this.#ids);
     this.#ids = larger;

@@ -69,19 +69,19 @@ export class MessageReader {
   }
 
   #readVarint(): boolean {
-    // Two numbers of 28 bits and one of 14: bigints for each byte would be slow.
-    const parts: [number, number, number] = [0, 0, 0];
+    // Two numbers of 28 bits and one of 8: a bigint for each byte would be slow.
+    let [low, middle, high] = [0, 0, 0];
     for (let length = 0; length < VARINT_SIZE_MAX && this.#position < this.#limit; length += 1) {
       const byte = this.#bytes[this.#position]!;
       this.#position += 1;
-      parts[length >> 2]! += (byte & 0x7f) << (7 * (length & 3));
+      const bits = (byte & 0x7f) << (7 * (length & 3));
+      if (length < 4) low += bits;
+      else if (length < 8) middle += bits;
+      else high += bits;
       if (byte >= 0x80) continue;
-      const [low, middle, high] = parts;
-      const exact = BigInt(middle * 2 ** 28 + low);
-      // 56 bits of a number may have been rounded.
       this.varint =
-        high === 0 && middle < 2 ** 24
-          ? exact
+        high === 0 && middle < 2 ** 25
+          ? BigInt(middle * 2 ** 28 + low)
           : BigInt.asUintN(64, (BigInt(high) << 56n) | (BigInt(middle) << 28n) | BigInt(low));
       return true;
     }
