@@ -1,6 +1,14 @@
 // For tests only: databases of etcd put together by hand, bucket by bucket, so that they can be wrong in any way.
 
+import { readMeta } from '../../bbolt/meta.ts';
+import type { PageSource } from '../../bbolt/page-source.ts';
 import { bucketValue, bytesSource, database, type Element, leafPage } from '../../bbolt/testing.ts';
+import { walkTree } from '../../bbolt/walk.ts';
+import { checkContents, LeaseReferences } from './check-contents.ts';
+import type { ContentsFinding } from './contents-finding.ts';
+import { readKeyIndex } from './key-index.ts';
+import { RecordVisitor } from './records.ts';
+import { readStoreContents } from './store-contents.ts';
 
 const PAGE_SIZE = 4096;
 
@@ -47,4 +55,43 @@ export function message(
     return [varint(BigInt((field << 3) | 2)), varint(BigInt(bytes.length)), bytes];
   });
   return Buffer.concat(parts);
+}
+
+export const MEMBER = 0x8e9e05c52164694dn;
+export const OTHER = 0x91bc3c398fb3c146n;
+export const LEASE = 0x32695410dcc0ca06n;
+
+/** An entry of bucket `members`. @param more JSON of fields between its URLs and its name */
+export function member(id: bigint, peer: string, more = ''): Element {
+  const value = `{"id":${id},"peerURLs":["http://${peer}:2380"]${more},"name":"${peer}"}`;
+  return { key: id.toString(16), value };
+}
+
+/** An entry of bucket `lease`. */
+export function lease(id: bigint, value: Buffer): Element {
+  return { key: number64(id), value };
+}
+
+/** An entry of bucket `meta`, `cluster` or `auth`. */
+export function note(key: string, value: Buffer | string): Element {
+  return { key, value };
+}
+
+/** A finding as a line. */
+export function lineOf({ rule, severity, message: said }: ContentsFinding): string {
+  return `${rule} ${severity}: ${said}`;
+}
+
+/** All that is found in a database besides its records, and in the leases of its keys. */
+export async function contentsFindings(source: PageSource): Promise<ContentsFinding[]> {
+  const findings: ContentsFinding[] = [];
+  const meta = await readMeta(source);
+  const contents = await readStoreContents(source, meta, (finding) => findings.push(finding));
+  let last = 0n;
+  await walkTree(source, meta, new RecordVisitor(({ main }) => (last = main)));
+  findings.push(...checkContents(contents, last));
+  const references = new LeaseReferences();
+  for (const { lease: id } of (await readKeyIndex(source)).inKeyOrder()) references.add(id);
+  findings.push(...references.check(contents));
+  return findings;
 }

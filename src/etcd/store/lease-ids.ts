@@ -18,16 +18,12 @@ export class LeaseIds {
   }
 
   add(id: bigint): void {
-    if (this.#isFull) return;
-    if (this.#size > 0) {
-      const last = this.#ids[this.#size - 1]!;
-      if (id === last) return;
-      if (id < last) this.#isSettled = false;
-    }
+    if (this.#isFull || (this.#size > 0 && id === this.#ids[this.#size - 1])) return;
     if (this.#size === this.#ids.length && !this.#makeRoom()) {
       this.#isFull = true;
       return;
     }
+    if (this.#size > 0 && id < this.#ids[this.#size - 1]!) this.#isSettled = false;
     this.#ids[this.#size] = id;
     this.#size += 1;
   }
