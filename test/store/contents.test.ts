@@ -113,6 +113,28 @@ describeEachVersion('what a member keeps besides records', (version) => {
     else expect(state).toEqual({ voters: [idOf(false)], learners: [idOf(true)] });
   });
 
+  it('is without a fault while leases come and go', async () => {
+    const { member, gateway } = await etcdForTest({ version });
+    let isOver = false;
+    const churn = async (worker: number): Promise<void> => {
+      for (let round = 0; !isOver; round += 1) {
+        const lease = await gateway.grantLease(3600);
+        await gateway.put(`/leased/${worker}/${round % 5}`, 'value', lease);
+        if (round % 3 > 0) await gateway.call('/v3/lease/revoke', { ID: `${lease}` });
+      }
+    };
+    const workers = [0, 1, 2].map(churn);
+    try {
+      for (let snapshot = 0; snapshot < 8; snapshot += 1) {
+        expect(await findingsOf(await saved(member))).toEqual([]);
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(workers);
+    }
+    expect((await contentsOf(await saved(member))).leases.size).toBeGreaterThan(0);
+  });
+
   it('has an alarm that is told of, until it is disarmed', async () => {
     const { member, gateway } = await etcdForTest({ version });
     const { header } = (await gateway.status()) as { header: { member_id: string } };
