@@ -207,6 +207,23 @@ describeWithEtcd('3.4.23', 'a member on a restore by etcdctl 3.4', () => {
   });
 });
 
+describeWithEtcd('3.7.3', 'a member of 3.7', () => {
+  describeEachVersion(
+    'on a snapshot',
+    (version) => {
+      it('has the fields of its storage version', async () => {
+        const { member } = await etcdForTest({ version });
+        await using booted = await bootRestored('3.7.3', await saved(member));
+        const path = await saved(booted.member);
+        expect((await contentsOf(path)).notes.storageVersion).toBe('3.7.0');
+        // 3.4 has no list of raft that could be stale.
+        expect(await findingsOf(path)).toEqual(version === '3.5.35' ? [STALE] : []);
+      });
+    },
+    ['3.4.23', '3.5.35'],
+  );
+});
+
 describeEachVersion(
   'a learner',
   (version) => {

@@ -14,6 +14,10 @@ describe('parseObject', () => {
     expect(parse(text)).toBeUndefined(),
   );
 
+  it('reads none that is larger than any of etcd', () => {
+    expect(parse(`{"a":"${'x'.repeat(1 << 20)}"}`)).toBeUndefined();
+  });
+
   it('ends where it is nested deeper than can be gone into', () => {
     expect(parse(`{"a":${'['.repeat(200_000)}${']'.repeat(200_000)}}`)).toBeUndefined();
   });

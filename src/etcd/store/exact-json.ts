@@ -2,6 +2,9 @@
 
 export type Json = null | boolean | number | bigint | string | Json[] | { [name: string]: Json };
 
+/** etcd's own are a few hundred bytes long. */
+const JSON_SIZE_MAX = 1024 * 1024;
+
 type Reviver = (name: string, value: Json, context: { readonly source?: string }) => Json;
 
 /** Whole numbers become bigints. */
@@ -12,6 +15,7 @@ const exact: Reviver = (_, value, { source }) =>
 
 /** @returns the object, or undefined if the bytes are none */
 export function parseObject(bytes: Uint8Array): Readonly<Record<string, Json>> | undefined {
+  if (bytes.length > JSON_SIZE_MAX) return undefined;
   let value: Json;
   try {
     // The third argument of a reviver (ES2026, JSON.parse source text access) has no type yet.

@@ -15,7 +15,9 @@ export function leaseId(id: bigint): string {
 
 /** A text or bytes between quotation marks, cut off where it is long. */
 export function quoted(text: string | Uint8Array): string {
-  const whole = typeof text === 'string' ? text : Buffer.from(text).toString();
+  // A character has up to four bytes.
+  const front = typeof text === 'string' ? text : text.subarray(0, 4 * (TEXT_LENGTH_MAX + 1));
+  const whole = Buffer.from(front).toString();
   const shown = whole.length > TEXT_LENGTH_MAX ? `${whole.slice(0, TEXT_LENGTH_MAX)}...` : whole;
   return `"${shown.replaceAll(/[\p{C}"\\]/gu, escaped)}"`;
 }

@@ -17,6 +17,7 @@ export interface Downgrade {
   readonly targetVersion: string;
 }
 
+const VERSION_SIZE_MAX = 64;
 const VERSION = /^\d+\.\d+\.\d+([-+][\w.+-]+)?$/;
 
 /** @returns the number, or what is wrong, as a sentence without a subject */
@@ -35,6 +36,7 @@ export function parseRevision(value: Uint8Array): bigint | string {
 
 /** @returns undefined if it is no version */
 export function parseVersion(value: Uint8Array): string | undefined {
+  if (value.length > VERSION_SIZE_MAX) return undefined;
   const text = Buffer.from(value).toString('latin1');
   return VERSION.test(text) ? text : undefined;
 }
