@@ -6,7 +6,7 @@ import { Sha256Thread } from '../base/sha256-thread.ts';
 import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import { type ReadStore, readStore } from '../etcd/store/read-store.ts';
-import { isError, type LostRange, type StoreFinding } from '../etcd/store/store-finding.ts';
+import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
 
 /** What `etcdctl snapshot save` puts behind the database (client/v3/snapshot/v3_snapshot.go, hasChecksum). */
 const TRAILER_SIZE = 32;
@@ -66,7 +66,6 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
   const bodySize = hasTrailer ? size - TRAILER_SIZE : size;
   const findings: StoreFinding[] = [];
   const lost: LostRange[] = [];
-  let errorCount = 0;
   const source = openFileSource(path);
   try {
     await using sha256 = skipDigest ? undefined : new Sha256Thread();
@@ -76,10 +75,7 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
       {
         hash: true,
         records: 0n,
-        found: (finding) => {
-          if (isError(finding)) errorCount += 1;
-          keep(findings, finding);
-        },
+        found: (finding) => keep(findings, finding),
         lost: (range) => keep(lost, range),
         seen: (bytes) => {
           signal?.throwIfAborted();
@@ -94,21 +90,21 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
     demandUnchanged(path, before);
     const digest = compareDigest(digests?.body, hasTrailer ? trailer.toString('hex') : undefined);
     const whole = digests?.whole;
-    const found = { findings, errorCount, lost };
-    return { path, bytes: size, sha256: whole, digest, ...found, ...summarize(read, errorCount) };
+    const found = { findings, errorCount: read.errors, lost };
+    return { path, bytes: size, sha256: whole, digest, ...found, ...summarize(read) };
   } finally {
     source.close();
   }
 }
 
-function summarize(read: ReadStore, errorCount: number) {
-  const { meta, pagesReachable, status, liveKeys, hashKV } = read;
+function summarize(read: ReadStore) {
+  const { meta, pagesReachable, status, liveKeys, hashKV, errors } = read;
   return {
     pages: meta?.pages ?? 0,
     pageSize: meta?.pageSize ?? 0,
     pagesReachable,
     status,
-    hashKV: errorCount === 0 ? hashKV : undefined,
+    hashKV: errors === 0 ? hashKV : undefined,
     readableKeys: liveKeys,
   };
 }

@@ -4,15 +4,12 @@ import type { Verification } from '../backup/verify.ts';
 import type { SnapshotProof } from '../backup/verify-snapshot.ts';
 import { formatBytes, formatCount, formatMoment, formatSpan } from '../base/units.ts';
 import type { ArchiveInspection } from '../controlplane/archive-inspection.ts';
-import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
+import { isStoreRule, type LostRange, type StoreFinding } from '../etcd/store/store-finding.ts';
 import type { Screen } from './screen.ts';
 
 const NOUN_WIDTH = 22;
 /** Findings of a snapshot that are shown; `snapshot check` shows all. */
 const FINDINGS_SHOWN = 5;
-
-/** Rules of what etcd keeps; all others are of the structure. */
-const STORE_RULES: readonly string[] = ['record', 'history', 'notes'];
 
 /** Prints the verdict of one backup as the answer. */
 export function showVerification(
@@ -75,8 +72,8 @@ function showSnapshot(
   const isBad = digest.result === 'differs' || errorCount > 0;
   say('snapshot', `${isBad ? 'BAD' : 'good'}: ${path}, ${formatBytes(bytes)}`);
   say('  digest', digestLine(snapshot));
-  const ofStore = findings.filter(({ rule }) => STORE_RULES.includes(rule));
-  const ofStructure = findings.filter(({ rule }) => !STORE_RULES.includes(rule));
+  const ofStore = findings.filter(({ rule }) => isStoreRule(rule));
+  const ofStructure = findings.filter(({ rule }) => !isStoreRule(rule));
   const pages = `${formatCount(snapshot.pagesReachable)} of ${formatCount(snapshot.pages)} pages`;
   showFindings(say, '  structure', ofStructure, `sound: ${pages} are in use`);
   showFindings(say, '  store', ofStore, contentsLine(snapshot, recordedKeys));

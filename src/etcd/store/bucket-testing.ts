@@ -3,11 +3,10 @@
 import { readMeta } from '../../bbolt/meta.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { bucketValue, bytesSource, database, type Element, leafPage } from '../../bbolt/testing.ts';
-import { walkTree } from '../../bbolt/walk.ts';
 import { checkContents, LeaseReferences } from './check-contents.ts';
 import type { ContentsFinding } from './contents-finding.ts';
+import { readDatabaseStatus } from './database-status.ts';
 import { readKeyIndex } from './key-index.ts';
-import { RecordVisitor } from './records.ts';
 import { readStoreContents } from './store-contents.ts';
 
 const PAGE_SIZE = 4096;
@@ -87,9 +86,8 @@ export async function contentsFindings(source: PageSource): Promise<ContentsFind
   const findings: ContentsFinding[] = [];
   const meta = await readMeta(source);
   const contents = await readStoreContents(source, meta, (finding) => findings.push(finding));
-  let last = 0n;
-  await walkTree(source, meta, new RecordVisitor(({ main }) => (last = main)));
-  findings.push(...checkContents(contents, last));
+  const { revision } = await readDatabaseStatus(source);
+  findings.push(...checkContents(contents, revision));
   const references = new LeaseReferences();
   for (const { lease: id } of (await readKeyIndex(source)).inKeyOrder()) references.add(id);
   findings.push(...references.check(contents));

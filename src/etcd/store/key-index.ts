@@ -6,16 +6,22 @@ import { databaseDamaged } from '../../bbolt/damage.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { type KeyRange, type TreeVisitor, walkTree } from '../../bbolt/walk.ts';
+import { type TreeVisitor, walkTree } from '../../bbolt/walk.ts';
 import { IndexedKey, KeyRows } from './key-rows.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
 import { readStoreFacts } from './store-facts.ts';
+
+/** Keys from `lower` on, up to `upper` without it; undefined is no bound. */
+export interface KeySelection {
+  readonly lower: Uint8Array | undefined;
+  readonly upper: Uint8Array | undefined;
+}
 
 export interface KeyIndexOptions {
   /** 0 for the newest. */
   readonly revision?: bigint;
   /** Keys to take, all of them by default; the memory that the index takes is for these alone. */
-  readonly keys?: KeyRange;
+  readonly keys?: KeySelection;
 }
 
 /**
@@ -49,7 +55,7 @@ export async function readKeyIndex(
 }
 
 /** The range of all keys that begin with a prefix; of all keys for the empty one. */
-export function withPrefix(prefix: string | Uint8Array): KeyRange {
+export function withPrefix(prefix: string | Uint8Array): KeySelection {
   const lower = Buffer.from(prefix);
   let length = lower.length;
   while (length > 0 && lower[length - 1] === 0xff) length -= 1;
@@ -60,7 +66,7 @@ export function withPrefix(prefix: string | Uint8Array): KeyRange {
 }
 
 /** The range of one key. */
-export function justKey(key: string | Uint8Array): KeyRange {
+export function justKey(key: string | Uint8Array): KeySelection {
   const lower = Buffer.from(key);
   return { lower, upper: Buffer.concat([lower, Buffer.from([0])]) };
 }
@@ -116,7 +122,7 @@ export class KeyIndex {
   }
 
   /** The keys in their order as bytes. The object is used again for the next key: keep nothing of it. */
-  *inKeyOrder({ lower, upper }: KeyRange = withPrefix('')): Generator<IndexedKey> {
+  *inKeyOrder({ lower, upper }: KeySelection = withPrefix('')): Generator<IndexedKey> {
     const rows = this.#rows;
     if (!this.#isInKeyOrder) this.#live.sort((left, right) => rows.compareKeys(left, right));
     this.#isInKeyOrder = true;
@@ -151,12 +157,12 @@ class IndexVisitor implements TreeVisitor {
   /** Main revision of the last record. */
   last = 0n;
   readonly #revision: bigint;
-  readonly #keys: KeyRange;
+  readonly #keys: KeySelection;
   readonly #record = new RecordReader();
   /** What is written to a row; one object for all of them. */
   readonly #values = new IndexedKey();
 
-  constructor(revision: bigint, keys: KeyRange) {
+  constructor(revision: bigint, keys: KeySelection) {
     this.#revision = revision;
     this.#keys = keys;
   }
@@ -175,8 +181,8 @@ class IndexVisitor implements TreeVisitor {
     const record = this.#record;
     for (let index = 0; index < leaf.count; index += 1) {
       record.demand(leaf, index, page);
-      this.last = record.main;
-      if (this.#revision > 0n && record.main > this.#revision) continue;
+      this.last = record.exactMain;
+      if (this.#revision > 0n && this.last > this.#revision) continue;
       const { keyStart, keyEnd } = record.keyValue;
       if (keyStart === keyEnd || !this.#isWanted(record.bytes, keyStart, keyEnd)) continue;
       if (record.isTombstone) this.#delete(record);
@@ -190,7 +196,7 @@ class IndexVisitor implements TreeVisitor {
   }
 
   #put(record: RecordReader, view: DataView, page: number, offset: number): void {
-    const { bytes, main, start, keyValue } = record;
+    const { bytes, exactMain: main, start, keyValue } = record;
     const { keyStart, keyEnd, userValueStart, userValueEnd } = keyValue;
     // 2^32 changes are in no transaction: etcd keeps all of one in memory.
     if (view.getUint32(start + 9) !== 0) {

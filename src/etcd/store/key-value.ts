@@ -49,6 +49,10 @@ export class KeyValueReader {
     return true;
   }
 
+  get hasLease(): boolean {
+    return this.#leaseStart >= 0;
+  }
+
   /** Id of the lease, of 63 bits; 0 if the key has none. */
   get lease(): bigint {
     return this.#exact(this.#leaseStart);

@@ -1,6 +1,7 @@
 // What is found wrong in what etcd keeps in a database.
 
 import type { Finding, Rule } from '../../bbolt/finding.ts';
+import type { ContentsRule, Severity } from './contents-finding.ts';
 
 /** The stable name of a rule that what etcd keeps breaks. */
 export type StoreRule =
@@ -8,12 +9,18 @@ export type StoreRule =
   | 'record'
   /** A record that does not fit to itself, or to those of its key before it. */
   | 'history'
-  /** A value of bucket `meta` or `cluster` that etcd could not read. */
-  | 'notes';
+  | ContentsRule;
+
+const RULES = ['record', 'history', 'notes', 'lease', 'member', 'alarm', 'auth'] as const;
+
+/** Whether a rule is about what etcd keeps; the others are about the structure. */
+export function isStoreRule(rule: Rule | StoreRule): rule is StoreRule {
+  return RULES.some((known: StoreRule) => known === rule);
+}
 
 export interface StoreFinding extends Finding<Rule | StoreRule> {
   /** `warning`: it is worth to know, and etcd works with it. */
-  readonly severity?: 'error' | 'warning';
+  readonly severity?: Severity;
 }
 
 export function isError({ severity }: StoreFinding): boolean {

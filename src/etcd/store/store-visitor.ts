@@ -14,6 +14,7 @@ import type { RecordColumns } from './record-columns.ts';
 import type { RecordFollower } from './record-follower.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
 import { mainRevision, revisionDefect, subNumber } from './revision-key.ts';
+import type { StoreContents } from './store-contents.ts';
 import type { StoreFacts } from './store-facts.ts';
 import type { LostRange, StoreFinding, StoreRule } from './store-finding.ts';
 
@@ -32,6 +33,8 @@ export interface VisitorOptions {
   readonly records?:
     | { readonly columns: RecordColumns; readonly follower: RecordFollower }
     | undefined;
+  /** Collects what is in the other buckets. */
+  readonly contents?: StoreContents | undefined;
   /** Told of what is wrong in the records; without it the first that is none is an error. */
   readonly found?: ((finding: StoreFinding) => void) | undefined;
   /** Told of what cannot be read. */
@@ -69,6 +72,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       this.#bucket = Buffer.from(name).toString('latin1');
       this.#isKeyBucket = KEY_BUCKET.equals(name);
     }
+    this.#options.contents?.enterBucket(name, depth);
     return true;
   }
 
@@ -104,7 +108,10 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     if (depth !== 1 || this.#isStructureOnly) return;
     this.#entries += leaf.count;
     this.#hashLeaf(leaf);
-    if (!this.#isKeyBucket) return;
+    if (!this.#isKeyBucket) {
+      this.#options.contents?.leaf(leaf, page, depth, offset);
+      return;
+    }
     for (let index = 0; index < leaf.count; index += 1) {
       if (this.#readRecord(leaf, index, page, offset)) this.#takeRecord(page, offset);
     }
