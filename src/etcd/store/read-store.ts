@@ -64,10 +64,13 @@ const UNKNOWN_COMPACTION = {
  */
 export async function readStore(source: PageSource, wish: StoreWish): Promise<ReadStore> {
   let findings = 0;
+  /** Those of them that are of the structure. */
+  let defects = 0;
   const found =
     wish.found &&
     ((finding: StoreFinding): void => {
       findings += 1;
+      if (finding.rule !== 'record' && finding.rule !== 'history') defects += 1;
       wish.found!(finding);
     });
   const meta = await (found === undefined ? readMeta(source) : inspectMetas(source, found));
@@ -82,7 +85,7 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   await reading.scan();
   const { pagesReachable, totals, hashKV } = await reading.walk();
   // Else the structure is why, and that has been told of.
-  if (defect !== undefined && findings === 0) {
+  if (defect !== undefined && defects === 0) {
     const { page = 0, offset = 0 } = defect.position;
     found!({ rule: 'notes', message: defect.message, page, offset });
   }
