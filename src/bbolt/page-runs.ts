@@ -2,7 +2,7 @@
 // and lies within the database and the file.
 
 import type { Rule } from './finding.ts';
-import type { Meta } from './meta.ts';
+import { type Meta, pagesInFile } from './meta.ts';
 import { HEADER_SIZE, type PageHeader, readPageHeader } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
@@ -19,9 +19,11 @@ export class PageRuns {
   readonly #meta: Meta;
   readonly #report: Report;
   #buffer: Uint8Array;
+  #overlapsLeft: number;
 
   constructor(source: PageSource, meta: Meta, report: Report) {
-    this.reached = new PageSet(meta.pages);
+    this.#overlapsLeft = pagesInFile(meta, source);
+    this.reached = new PageSet(this.#overlapsLeft);
     this.#source = source;
     this.#meta = meta;
     this.#report = report;
@@ -36,15 +38,27 @@ export class PageRuns {
     return false;
   }
 
-  /** @returns whether the page itself was not reached before */
+  /**
+   * Marks the run of a page as reached. Runs may lie over each other as far as all pages of the file would be read
+   * twice: where each of a million pages claims all that follow it, reading them would take years.
+   * @returns whether the run is to be gone into: the page itself was not reached before
+   */
   reach(page: number, overflow: number): boolean {
-    let isNew = true;
-    for (let id = page; id <= page + overflow; id += 1) {
-      if (this.reached.add(id)) continue;
-      this.#report('repeated', id, 'is referred to more than once');
-      if (id === page) isNew = false;
+    if (!this.reached.add(page)) {
+      this.#reportRepeated(page);
+      return false;
     }
-    return isNew;
+    for (let id = page + 1; id <= page + overflow; id += 1) {
+      if (this.reached.add(id)) continue;
+      this.#reportRepeated(id);
+      if (this.#overlapsLeft === 0) return false;
+      this.#overlapsLeft -= 1;
+    }
+    return true;
+  }
+
+  #reportRepeated(page: number): void {
+    this.#report('repeated', page, 'is referred to more than once');
   }
 
   /**
@@ -68,7 +82,12 @@ export class PageRuns {
     const header = readPageHeader(new DataView(bytes.buffer), 0);
     const defect = headerDefect(header, page, pages, flags);
     if (defect !== undefined) this.#report('header', page, defect);
-    return defect === undefined && this.reach(page, header.overflow) ? header : undefined;
+    if (defect !== undefined) return undefined;
+    if ((page + header.overflow + 1) * pageSize > this.#source.size) {
+      this.#report('truncated', page, 'continues beyond the end of the file');
+      return undefined;
+    }
+    return this.reach(page, header.overflow) ? header : undefined;
   }
 
   /**
@@ -80,10 +99,6 @@ export class PageRuns {
     const length = (overflow + 1) * pageSize;
     if (length > RUN_SIZE_MAX) {
       this.#report('header', page, `claims ${length} bytes`);
-      return undefined;
-    }
-    if (page * pageSize + length > this.#source.size) {
-      this.#report('truncated', page, 'continues beyond the end of the file');
       return undefined;
     }
     if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);

@@ -5,7 +5,7 @@ import { AlignedMemory } from '../../base/aligned-memory.ts';
 import { Crc32c } from '../../base/crc32c.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { checkFreelist } from '../../bbolt/freelist.ts';
-import { inspectMetas, type Meta, readMeta } from '../../bbolt/meta.ts';
+import { inspectMetas, type Meta, pagesInFile, readMeta } from '../../bbolt/meta.ts';
 import { PageScan } from '../../bbolt/page-scan.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { planScan } from '../../bbolt/scan-plan.ts';
@@ -145,7 +145,7 @@ class StoreReading {
       this.#follower = new RecordFollower(this.#columns, scheduled > finished);
       if (found !== undefined) this.#contents = new StoreContents(found);
     }
-    this.#summaries = new PageSummaries(meta.pageSize, meta.pages, {
+    this.#summaries = new PageSummaries(meta.pageSize, pagesInFile(meta, source), {
       crc32c: this.#crc32c,
       columns: this.#columns,
     });
@@ -162,8 +162,16 @@ class StoreReading {
     const chunk = this.#memory.reserve(CHUNK_SIZE);
     const { size } = this.#source;
     const end = this.#wish.seen === undefined ? Math.min(size, pages * pageSize) : size;
+    let hadLeaves = false;
     for (let offset = 0; offset < end; offset += CHUNK_SIZE) {
       const length = Math.min(CHUNK_SIZE, end - offset);
+      const hasLeaves = leaves.hasNear(offset / pageSize, (offset + length - 1) / pageSize);
+      // Free pages are not read, be it a terabyte of them in a hole of the file; a leaf before may go on here.
+      if (this.#wish.seen === undefined && !hasLeaves && !hadLeaves) {
+        scan.skip(length);
+        continue;
+      }
+      hadLeaves = hasLeaves;
       const bytes = this.#memory.view(chunk, length);
       await this.#source.read(bytes, offset);
       const seen = this.#wish.seen?.(bytes);
