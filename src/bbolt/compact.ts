@@ -7,7 +7,8 @@ import { readMeta } from './meta.ts';
 import type { WrittenDatabase } from './meta-pages.ts';
 import type { PageSource } from './page-source.ts';
 import type { PageTarget } from './page-target.ts';
-import { type BucketWriter, DatabaseWriter, KEY_SIZE_MAX } from './writer.ts';
+import { KEY_SIZE_MAX } from './write-limits.ts';
+import { type BucketWriter, DatabaseWriter } from './writer.ts';
 
 export interface CompactOptions {
   /** That of the source if left out. */

@@ -2,6 +2,10 @@
 
 import fc from 'fast-check';
 import { type Cursor, openBucket } from './cursor.ts';
+import { DatabaseEdit } from './edit.ts';
+import { readMeta } from './meta.ts';
+import { BranchPage, LeafPage, PAGE_FLAGS } from './page.ts';
+import { viewOf } from './page-image.ts';
 import type { PageSource } from './page-source.ts';
 import type { PageTarget } from './page-target.ts';
 import { bytesSource } from './testing.ts';
@@ -139,3 +143,125 @@ function anyBucket(levels: number): fc.Arbitrary<Contents> {
 export const anyDatabase: fc.Arbitrary<Contents> = fc
   .array(fc.tuple(anyKey, anyBucket(2)), { maxLength: 4 })
   .map((buckets) => new Map<string, Buffer | Contents>(buckets));
+
+/** A change of a database, by the names of the buckets on the way. */
+export interface AnyChange {
+  readonly path: readonly string[];
+  readonly kind: 'put' | 'delete' | 'clear' | 'bucket' | 'delete-bucket';
+  readonly key: string;
+  readonly value: Buffer;
+}
+
+/** Changes of what is there, and of what is not: by numbers, which `changesOf` looks up. */
+export const anyChanges = fc.array(
+  fc.record({
+    kind: fc.constantFrom(
+      'put',
+      'put',
+      'put',
+      'delete',
+      'delete',
+      'clear',
+      'bucket',
+      'delete-bucket',
+    ),
+    /** Which bucket, and which of its keys; how many keys from there on. */
+    bucket: fc.nat(1000),
+    at: fc.nat(5000),
+    run: fc.oneof(fc.constant(1), fc.nat(8), fc.nat(2000)),
+    key: anyKey,
+    isNew: fc.boolean(),
+    value: anyValue,
+  }),
+  { maxLength: 12 },
+);
+
+type AnyChanges = typeof anyChanges extends fc.Arbitrary<infer T> ? T : never;
+
+/** Makes changes in a model. @returns them, as they are made in the database */
+export function change(contents: Contents, numbers: AnyChanges): AnyChange[] {
+  const changes: AnyChange[] = [];
+  // One key is changed as one thing only, in all of the edit.
+  const kinds = new Map<string, boolean>();
+  for (const { kind, bucket, at, run, key: newKey, isNew, value } of numbers) {
+    const paths = [...pathsOf(contents)];
+    const path = paths[bucket % paths.length]!;
+    const place = bucketAt(contents, path);
+    const keys = sorted(place).map(([key]) => key);
+    const picked =
+      isNew || keys.length === 0 ? [newKey] : keys.slice(at % keys.length).slice(0, run);
+    for (const key of kind === 'clear' ? [''] : picked) {
+      const old = place.get(key);
+      const isAboutBucket = kind === 'bucket' || kind === 'delete-bucket';
+      const name = JSON.stringify([...path, key]);
+      if (path.length === 0 && !isAboutBucket) continue;
+      if (old !== undefined && old instanceof Map !== isAboutBucket && kind !== 'clear') continue;
+      if ((kinds.get(name) ?? isAboutBucket) !== isAboutBucket) continue;
+      kinds.set(name, isAboutBucket);
+      changes.push({ path, kind, key, value });
+      if (kind === 'put') place.set(key, value);
+      else if (kind === 'bucket') place.set(key, old ?? new Map<string, Buffer | Contents>());
+      else if (kind === 'clear') place.clear();
+      else place.delete(key);
+    }
+  }
+  return changes;
+}
+
+function* pathsOf(contents: Contents, path: readonly string[] = []): Generator<readonly string[]> {
+  yield path;
+  for (const [name, value] of contents) {
+    if (value instanceof Map) yield* pathsOf(value, [...path, name]);
+  }
+}
+
+function bucketAt(contents: Contents, path: readonly string[]): Contents {
+  return path.reduce((bucket, name) => bucket.get(name) as Contents, contents);
+}
+
+/** Makes the same changes in a database. */
+export async function edit(bytes: Uint8Array, changes: readonly AnyChange[]) {
+  const target = new MemoryTarget(bytes);
+  const database = await DatabaseEdit.open(bytesSource(bytes));
+  for (const { path, kind, key, value } of changes) {
+    const [first, ...rest] = path;
+    if (first === undefined) {
+      if (kind === 'bucket') database.bucket(keyOf(key));
+      else database.deleteBucket(keyOf(key));
+      continue;
+    }
+    const root = database.bucket(keyOf(first));
+    const place = rest.reduce((bucket, name) => bucket.bucket(keyOf(name)), root);
+    if (kind === 'put') place.put(keyOf(key), value);
+    else if (kind === 'delete') place.delete(keyOf(key));
+    else if (kind === 'bucket') place.bucket(keyOf(key));
+    else if (kind === 'clear') place.clear();
+    else place.deleteBucket(keyOf(key));
+  }
+  const written = await database.commit(target);
+  return { ...written, target, bytes: target.written };
+}
+
+/** Expects all leaves of each bucket to be on one level, as bbolt has them, and merges pages. */
+export async function expectLevel(bytes: Buffer): Promise<void> {
+  const { pageSize, root } = await readMeta(bytesSource(bytes));
+  const heightOf = (page: number): number => {
+    const start = page * pageSize;
+    const length = (bytes.readUInt32LE(start + 12) + 1) * pageSize;
+    if (bytes.readUInt16LE(start + 8) === PAGE_FLAGS.leaf) {
+      const leaf = new LeafPage();
+      leaf.open(bytes, viewOf(bytes), start, length);
+      for (let index = 0; index < leaf.count; index += 1) {
+        if (leaf.isBucket(index) && leaf.bucketRoot(index) !== 0) heightOf(leaf.bucketRoot(index));
+      }
+      return 0;
+    }
+    const branch = new BranchPage();
+    branch.open(bytes, viewOf(bytes), start, length);
+    const children = Array.from({ length: branch.count }, (_, index) => branch.child(index));
+    const heights = new Set(children.map(heightOf));
+    if (heights.size !== 1) throw new Error(`page ${page} has leaves on more than one level`);
+    return 1 + [...heights][0]!;
+  };
+  heightOf(root);
+}

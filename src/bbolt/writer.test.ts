@@ -8,6 +8,7 @@ import { bytesSource } from './testing.ts';
 import {
   anyDatabase,
   type Contents,
+  expectLevel,
   MemoryTarget,
   readContents,
   writeDatabase,
@@ -15,7 +16,8 @@ import {
 import { walkTree } from './walk.ts';
 import { DatabaseWriter } from './writer.ts';
 
-async function findingsOf(bytes: Uint8Array): Promise<string[]> {
+async function findingsOf(bytes: Buffer): Promise<string[]> {
+  await expectLevel(bytes);
   const lines: string[] = [];
   await checkDatabase(bytesSource(bytes), ({ message }) => lines.push(message));
   return lines;

@@ -8,21 +8,12 @@
 //   await writer.end();
 
 import { BranchLevels } from './branch-levels.ts';
-import { LeafBuilder } from './leaf-builder.ts';
+import { LeafWriter } from './leaf-writer.ts';
 import { checkPageSize, metaPages, type WrittenDatabase } from './meta-pages.ts';
-import { compareRanges, ELEMENT_SIZE, HEADER_SIZE, PAGE_FLAGS } from './page.ts';
 import { PageAllocator } from './page-allocator.ts';
-import { bucketImage, viewOf, writeLeafElement, writePageHeader } from './page-image.ts';
+import { bucketImage } from './page-image.ts';
 import type { PageTarget } from './page-target.ts';
-
-/** bbolt, bucket.go: MaxKeySize and MaxValueSize. */
-export const KEY_SIZE_MAX = 32_768;
-export const VALUE_SIZE_MAX = 2 ** 31 - 2;
-
-/** What etcd's defrag fills pages to: room for what is written next (backend.go, defragdb). */
-export const FILL_PERCENT = 0.9;
-/** bbolt, bucket.go: minFillPercent. */
-const FILL_PERCENT_MIN = 0.1;
+import { checkFillPercent, checkKey, checkValue, FILL_PERCENT } from './write-limits.ts';
 
 /** bbolt's next transaction writes page 1, and page 0 holds the newest till then. */
 const FIRST_TXID = 2n;
@@ -76,10 +67,8 @@ export class BucketWriter {
   readonly #fillPercent: number;
   readonly #ended: ((value: Uint8Array) => Promise<void> | undefined) | undefined;
   readonly #sequence: bigint;
-  readonly #leaf: LeafBuilder;
+  readonly #leaves: LeafWriter;
   readonly #levels: BranchLevels;
-  /** The last key of the page before the one in the making. */
-  #lastKey: Uint8Array | undefined;
   #state: 'open' | 'bucket in it' | 'ended' = 'open';
 
   /**
@@ -92,15 +81,13 @@ export class BucketWriter {
     ended?: (value: Uint8Array) => Promise<void> | undefined,
     sequence = 0n,
   ) {
-    if (!(fillPercent >= FILL_PERCENT_MIN && fillPercent <= 1)) {
-      throw new RangeError(`pages cannot be filled to ${fillPercent}`);
-    }
+    checkFillPercent(fillPercent);
     this.#pages = pages;
     this.#fillPercent = fillPercent;
     this.#ended = ended;
     this.#sequence = sequence;
-    this.#leaf = new LeafBuilder(pages.pageSize, fillPercent);
     this.#levels = new BranchLevels(pages, fillPercent);
+    this.#leaves = new LeafWriter(pages, fillPercent, (page) => this.#levels.add(page));
   }
 
   /**
@@ -134,22 +121,24 @@ export class BucketWriter {
   bucket(name: Uint8Array, options: BucketOptions = {}): BucketWriter {
     this.#check(name, 0, name.length);
     const key = name.slice();
-    this.#state = 'bucket in it';
     const { fillPercent = this.#fillPercent, sequence } = options;
     const ended = (value: Uint8Array): Promise<void> | undefined => {
       this.#state = 'open';
       const bytes = Buffer.concat([key, value]);
       return this.#add(bytes, 0, key.length, bytes.length, true);
     };
-    return new BucketWriter(this.#pages, fillPercent, ended, sequence);
+    const bucket = new BucketWriter(this.#pages, fillPercent, ended, sequence);
+    this.#state = 'bucket in it';
+    return bucket;
   }
 
   /** Writes what is left of it, and adds it to the bucket that it is in. */
   async end(): Promise<void> {
     if (this.#ended === undefined) throw new Error('the root bucket ends with its database');
-    const isInline = this.#levels.isEmpty && this.#leaf.isInlineable;
-    const root = isInline ? this.#leaf.inlineImage() : await this.endPaged();
     this.#demandOpen();
+    const { leaf } = this.#leaves;
+    const isInline = this.#levels.isEmpty && leaf.isInlineable;
+    const root = isInline ? leaf.inlineImage() : await this.endPaged();
     this.#state = 'ended';
     await this.#ended(bucketImage(root, this.#sequence));
   }
@@ -160,11 +149,9 @@ export class BucketWriter {
    */
   async endPaged(): Promise<number> {
     this.#demandOpen();
-    if (this.#leaf.count > 0) await this.#endLeaf();
-    if (!this.#levels.isEmpty) return await this.#levels.finish();
-    const page = this.#pages.allocate(this.#leaf.size);
-    await this.#pages.write(page, this.#leaf.image(page));
-    return page;
+    this.#state = 'ended';
+    await this.#leaves.end();
+    return await (this.#levels.isEmpty ? this.#leaves.writeEmpty() : this.#levels.finish());
   }
 
   #demandOpen(): void {
@@ -174,17 +161,8 @@ export class BucketWriter {
 
   #check(bytes: Uint8Array, keyStart: number, keyEnd: number): void {
     this.#demandOpen();
-    if (keyEnd === keyStart) throw new RangeError('a key is empty');
-    if (keyEnd - keyStart > KEY_SIZE_MAX) {
-      throw new RangeError(`a key is ${keyEnd - keyStart} bytes long`);
-    }
-    const last = this.#lastKey;
-    const order =
-      this.#leaf.count > 0
-        ? this.#leaf.compareWithLast(bytes, keyStart, keyEnd)
-        : last === undefined
-          ? 1
-          : compareRanges(bytes, keyStart, keyEnd, last, 0, last.length);
+    checkKey(keyEnd - keyStart);
+    const order = this.#leaves.compareWithLast(bytes, keyStart, keyEnd);
     if (order === 0) throw new RangeError('a key comes twice');
     if (order < 0) throw new RangeError('a key does not come after the one before it');
   }
@@ -196,61 +174,7 @@ export class BucketWriter {
     valueEnd: number,
     isBucket: boolean,
   ): Promise<void> | undefined {
-    if (valueEnd - valueStart > VALUE_SIZE_MAX) {
-      throw new RangeError(`a value is ${valueEnd - valueStart} bytes long`);
-    }
-    if (!this.#leaf.takes(valueEnd - keyStart)) {
-      return this.#addToNext(bytes, keyStart, valueStart, valueEnd, isBucket);
-    }
-    this.#leaf.add(bytes, keyStart, valueStart, valueEnd, isBucket);
-    return undefined;
+    checkValue(valueEnd - valueStart);
+    return this.#leaves.add(bytes, keyStart, valueStart, valueEnd, isBucket);
   }
-
-  async #addToNext(
-    bytes: Uint8Array,
-    keyStart: number,
-    valueStart: number,
-    valueEnd: number,
-    isBucket: boolean,
-  ): Promise<void> {
-    if (this.#leaf.count > 0) await this.#endLeaf();
-    if (!this.#leaf.isLarge(valueEnd - keyStart)) {
-      this.#leaf.add(bytes, keyStart, valueStart, valueEnd, isBucket);
-      return;
-    }
-    const key = bytes.slice(keyStart, valueStart);
-    const entry = bytes.subarray(keyStart, valueEnd);
-    await this.#levels.add({ key, page: await writeLargeLeaf(this.#pages, entry, key.length) });
-    this.#lastKey = key;
-  }
-
-  async #endLeaf(): Promise<void> {
-    const { firstKey: key, lastKey } = this.#leaf;
-    const page = this.#pages.allocate(this.#leaf.size);
-    await this.#pages.write(page, this.#leaf.image(page));
-    this.#leaf.clear();
-    this.#lastKey = lastKey;
-    await this.#levels.add({ key, page });
-  }
-}
-
-/**
- * Writes a leaf page of one entry from where that lies.
- * @param entry the key, and its value behind it
- * @returns its page id
- */
-export async function writeLargeLeaf(
-  pages: PageAllocator,
-  entry: Uint8Array,
-  keySize: number,
-): Promise<number> {
-  const size = HEADER_SIZE + ELEMENT_SIZE + entry.length;
-  const overflow = Math.ceil(size / pages.pageSize) - 1;
-  const page = pages.allocate(size);
-  const head = new Uint8Array(HEADER_SIZE + ELEMENT_SIZE);
-  writePageHeader(viewOf(head), { id: page, flags: PAGE_FLAGS.leaf, count: 1, overflow });
-  const valueSize = entry.length - keySize;
-  writeLeafElement(viewOf(head), HEADER_SIZE, head.length, keySize, valueSize, false);
-  await pages.write(page, head, entry);
-  return page;
 }
