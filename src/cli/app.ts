@@ -6,6 +6,7 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
+import { snapshotDefrag } from './commands/snapshot-defrag.ts';
 import { snapshotHashkv } from './commands/snapshot-hashkv.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
@@ -19,6 +20,7 @@ const snapshot = buildRouteMap({
     status: snapshotStatus,
     check: snapshotCheck,
     hashkv: snapshotHashkv,
+    defrag: snapshotDefrag,
   },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });
