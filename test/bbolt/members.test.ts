@@ -7,7 +7,13 @@ import { expect, it } from 'vitest';
 import { compactDatabase } from '../../src/bbolt/compact.ts';
 import { DatabaseEdit } from '../../src/bbolt/edit.ts';
 import { bytesSource } from '../../src/bbolt/testing.ts';
-import { keyOf, MemoryTarget } from '../../src/bbolt/testing-database.ts';
+import {
+  type Contents,
+  keyOf,
+  MemoryTarget,
+  readContents,
+  writeDatabase,
+} from '../../src/bbolt/testing-database.ts';
 import { readDatabaseStatus } from '../../src/etcd/store/database-status.ts';
 import { runCli } from '../cli/run.ts';
 import { directoryForTest } from '../cli/scene.ts';
@@ -23,9 +29,9 @@ const KEYS = 3000;
 const name = (index: number): string => `/key/${index.toString().padStart(5, '0')}`;
 
 /** A snapshot of a real member, and what that held. */
-async function realSnapshot(version: EtcdVersion) {
+async function realSnapshot(version: EtcdVersion, keys: number) {
   await using etcd = await startEtcd({ version });
-  const writes = Array.from({ length: KEYS }, (_, index) => ({
+  const writes = Array.from({ length: keys }, (_, index) => ({
     key: name(index),
     value: 'v'.repeat(index % 90),
   }));
@@ -74,7 +80,7 @@ async function wearOut(member: EtcdMember): Promise<void> {
 
 describeEachVersion('a member', (version) => {
   it('runs on a database that was written, and on one that was changed', async () => {
-    const { bytes, live } = await realSnapshot(version);
+    const { bytes, live } = await realSnapshot(version, KEYS);
     const written = await small(bytes);
     {
       await using restored = await bootRestored(version, await fileOf(written));
@@ -102,4 +108,37 @@ describeEachVersion('a member', (version) => {
     await member.gateway.delete('/appended');
     await wearOut(member);
   });
+
+  it('deletes from the last page where that would have been the only child', async () => {
+    const { bytes } = await realSnapshot(version, 0);
+    const contents = await readContents(bytesSource(bytes));
+    // Leaves of ten records, branch pages of 30 leaves: three that are full, and a leaf of four records.
+    const records = 3 * 30 * 10 + 4;
+    contents.set('key', recordsOf(records, 67));
+    const { bytes: written } = await writeDatabase(contents, { pageSize: 1024, fillPercent: 1 });
+    await using restored = await bootRestored(version, await fileOf(written));
+    const { member } = restored;
+    const range = ['del', name(records - 4), name(records)];
+    expect(await member.etcdctl(range)).toMatchObject({ code: 0, stdout: '4\n' });
+    await member.gateway.compact(await member.gateway.revision());
+    // The compaction goes on after it was answered.
+    await member.etcdctl(['defrag']);
+    expect(await member.gateway.count()).toBe(BigInt(records - 4));
+  });
 });
+
+/** Records that are so many bytes long each, as puts of one key a revision. */
+function recordsOf(count: number, size: number): Contents {
+  return new Map(
+    Array.from({ length: count }, (_, index) => {
+      const revision = index + 2;
+      const key = Buffer.alloc(17);
+      key.writeBigUInt64BE(BigInt(revision));
+      key.write('_', 8);
+      const record = new Message().string(1, name(index)).integer(2, revision);
+      record.integer(3, revision).integer(4, 1);
+      const value = Buffer.alloc(size - record.encode().length - 2, 'v');
+      return [key.toString('latin1'), record.bytes(5, value).encode()];
+    }),
+  );
+}
