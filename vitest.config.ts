@@ -6,7 +6,11 @@ export default defineConfig({
     // Every worker of the end-to-end tests runs servers of its own.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
+      // Property tests may share two cores with real servers.
+      {
+        extends: true,
+        test: { name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 20_000 },
+      },
       {
         extends: true,
         test: {

@@ -1,17 +1,13 @@
 // Saves a snapshot of one member: streamed, compared with the member's own digest, its tree
 // walked, synced, and only then given its name.
 
-import { randomBytes } from 'node:crypto';
-import { lstat, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { AlignedMemory } from '../base/aligned-memory.ts';
 import { DirectFile } from '../base/direct-file.ts';
-import { moveFile } from '../base/durable-files.ts';
-import { EtcdkeepError, systemCodeOf, writeError } from '../base/errors.ts';
 import { openFileSource } from '../bbolt/file-source.ts';
 import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import type { Report } from './events.ts';
+import { makeFile } from './new-file.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 
 /** What bounds a transfer; see SnapshotOptions of the client. */
@@ -62,39 +58,15 @@ export interface SaveRequest {
  * Saves a snapshot to a file that appears under its name only when all of it is proven.
  * @throws EtcdkeepError; nothing is left behind, and a file of that name is as it was
  */
-export async function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
-  // A name of its own: two saves of one file do not disturb each other.
-  const partial = `${request.path}.${randomBytes(4).toString('hex')}.part`;
-  try {
-    return await saveThrough(partial, request);
-  } catch (reason) {
-    if (reason instanceof EtcdkeepError) reason.aftermath = await aftermathOf(partial);
-    throw reason;
-  }
-}
-
-/** What is seen once this run has cleaned up after itself. */
-async function aftermathOf(partial: string): Promise<string> {
-  const isThere = await lstat(partial).then(
-    () => true,
-    () => false,
-  );
-  return isThere ? `${partial} could not be removed.` : 'Nothing was written.';
-}
-
-async function saveThrough(partial: string, request: SaveRequest): Promise<Snapshot> {
-  await checkTarget(request.path, request.overwrite);
-  const client = await EtcdClient.connect(await request.connectTo());
-  try {
-    const snapshot = await receiveSnapshot(client, partial, request);
-    request.signal.throwIfAborted();
-    await moveFile(partial, request.path, { replace: request.overwrite });
-    return snapshot;
-  } finally {
-    client.close();
-    // If this cannot be done, what failed before is still the one to tell.
-    await rm(partial, { force: true }).catch(() => undefined);
-  }
+export function saveSnapshot(request: SaveRequest): Promise<Snapshot> {
+  return makeFile(request.path, request, async (partial) => {
+    const client = await EtcdClient.connect(await request.connectTo());
+    try {
+      return await receiveSnapshot(client, partial, request);
+    } finally {
+      client.close();
+    }
+  });
 }
 
 export interface ReceiveOptions {
@@ -157,33 +129,4 @@ async function askMember(client: EtcdClient): Promise<SourceMember> {
     raftIndex: status.raftIndex,
     isLearner: status.isLearner,
   };
-}
-
-async function checkTarget(path: string, overwrite: boolean): Promise<void> {
-  let isDirectory: boolean;
-  try {
-    isDirectory = (await lstat(path)).isDirectory();
-  } catch (reason) {
-    if (systemCodeOf(reason) === 'ENOENT') {
-      await checkParent(path);
-      return;
-    }
-    throw writeError(reason, 'save a snapshot there', path);
-  }
-  if (isDirectory) {
-    throw new EtcdkeepError('target-unwritable', 'the file to save to is a directory', {
-      path,
-      advice: 'name a file in it, such as snapshot.db',
-    });
-  }
-  if (!overwrite) throw new EtcdkeepError('target-exists', 'the file exists already', { path });
-}
-
-async function checkParent(path: string): Promise<void> {
-  const parent = dirname(path);
-  try {
-    await lstat(parent);
-  } catch (reason) {
-    throw writeError(reason, 'save a snapshot there', parent);
-  }
 }

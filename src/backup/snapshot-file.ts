@@ -48,9 +48,14 @@ async function readSnapshotFile<T>(
   try {
     return await read(source);
   } catch (reason) {
-    if (!(reason instanceof EtcdkeepError) || reason.code !== 'database-damaged') throw reason;
-    throw new EtcdkeepError('snapshot-damaged', reason.message, { ...reason.position, path });
+    throw fileError(reason, path);
   } finally {
     source.close();
   }
+}
+
+/** A database that is damaged is, as a file, a damaged snapshot; every other error is what it was. */
+export function fileError(reason: unknown, path: string): unknown {
+  if (!(reason instanceof EtcdkeepError) || reason.code !== 'database-damaged') return reason;
+  return new EtcdkeepError('snapshot-damaged', reason.message, { ...reason.position, path });
 }

@@ -57,7 +57,8 @@ function compareResources(
   ];
   // What a damaged archive lacks is no news.
   if (members.length > 0 && resources.count.error === 0) return members;
-  if (members.length > 0) return ['the digest of the static resources is not the one in the record'];
+  if (members.length > 0)
+    return ['the digest of the static resources is not the one in the record'];
   return ['the digest of the static resources is not the one in the record; their files are'];
 }
 

@@ -3,6 +3,12 @@
 
 import type { BranchPage } from './page.ts';
 
+/** Keys from `lower` on, up to `upper` without it; undefined is no bound. */
+export interface KeyBounds {
+  readonly lower: Uint8Array | undefined;
+  readonly upper: Uint8Array | undefined;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Keys are never empty, so a bound without bytes is none. */

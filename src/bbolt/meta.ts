@@ -6,20 +6,20 @@ import { type Finding, type Found, stopAtFirst } from './finding.ts';
 import { PAGE_FLAGS, readPageHeader } from './page.ts';
 import type { PageSource } from './page-source.ts';
 
-const META_OFFSET = 16;
-const META_SIZE = 64;
-const CHECKED_SIZE = 56;
-const MAGIC = 0xed0cdaed;
-const FORMAT_VERSION = 2;
+export const META_OFFSET = 16;
+export const META_SIZE = 64;
+export const CHECKED_SIZE = 56;
+export const MAGIC = 0xed0cdaed;
+export const FORMAT_VERSION = 2;
 
 /** As bbolt looks for them (db.go, getPageSizeFromSecondMeta): 1 KiB, doubled up to 16 MiB. */
-const PAGE_SIZE_MIN = 1024;
-const PAGE_SIZE_MAX = 16 * 1024 * 1024;
+export const PAGE_SIZE_MIN = 1024;
+export const PAGE_SIZE_MAX = 16 * 1024 * 1024;
 
 /** 16 TiB of the usual pages: what keeps page ids in 32 bits and the walk's bitmap in bounds. */
-const PAGES_MAX = 2 ** 32;
+export const PAGES_MAX = 2 ** 32;
 
-const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
+export const NO_FREELIST = 0xffff_ffff_ffff_ffffn;
 
 /** What the chosen meta page says. */
 export interface Meta {
@@ -170,7 +170,7 @@ async function heldAgainstFile(
 }
 
 /** FNV-1a of 64 bits, over 56 bytes, twice a file. */
-function fnv1a64(bytes: Uint8Array): bigint {
+export function fnv1a64(bytes: Uint8Array): bigint {
   let hash = 0xcbf29ce484222325n;
   for (const byte of bytes) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;

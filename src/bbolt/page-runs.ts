@@ -8,7 +8,7 @@ import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
 
 /** A leaf may hold four elements of any size, but etcd refuses requests beyond 1.5 MiB by default. */
-const RUN_SIZE_MAX = 128 * 1024 * 1024;
+export const RUN_SIZE_MAX = 128 * 1024 * 1024;
 
 /** Told of what is wrong with a page, as a sentence without its subject. */
 export type Report = (rule: Rule, page: number, defect: string) => void;
@@ -108,7 +108,7 @@ export class PageRuns {
   }
 }
 
-function headerDefect(
+export function headerDefect(
   { id, flags, overflow }: PageHeader,
   page: number,
   pages: number,

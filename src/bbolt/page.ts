@@ -15,7 +15,7 @@ export const ELEMENT_SIZE = 16;
 export const PAGE_FLAGS = { branch: 0x01, leaf: 0x02, meta: 0x04, freelist: 0x10 } as const;
 
 /** Leaf element: the value is a bucket. */
-const BUCKET_FLAG = 0x01;
+export const BUCKET_FLAG = 0x01;
 /** A bucket's value begins with its root page id and its sequence number. */
 export const BUCKET_HEADER_SIZE = 16;
 
@@ -42,7 +42,12 @@ function readPageId(view: DataView, offset: number): number {
 }
 
 /** Order of two keys, as bytes: negative, 0 or positive. */
-function compareRanges(
+export function compareBytes(left: Uint8Array, right: Uint8Array): number {
+  return compareRanges(left, 0, left.length, right, 0, right.length);
+}
+
+/** The same without an object for each key. */
+export function compareRanges(
   left: Uint8Array,
   leftStart: number,
   leftEnd: number,

@@ -8,6 +8,7 @@ import { clusterBackup } from './commands/cluster-backup.ts';
 import { list } from './commands/list.ts';
 import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
+import { snapshotDefrag } from './commands/snapshot-defrag.ts';
 import { snapshotHashkv } from './commands/snapshot-hashkv.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
@@ -22,6 +23,7 @@ const snapshot = buildRouteMap({
     status: snapshotStatus,
     check: snapshotCheck,
     hashkv: snapshotHashkv,
+    defrag: snapshotDefrag,
   },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });

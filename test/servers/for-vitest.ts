@@ -2,6 +2,7 @@
 // cannot be had is skipped with the reason, which the reporter repeats at the end.
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
 import { type ApiServer, type ApiServerOptions, startApiServer } from './api-server.ts';
+import { BBOLT_VERSION, findBbolt } from './bbolt.ts';
 import { findRelease } from './binaries.ts';
 import { type EtcdCluster, type EtcdOptions, startEtcd } from './etcd.ts';
 import { findApiServer, KUBERNETES_VERSION } from './kubernetes.ts';
@@ -21,6 +22,7 @@ const releases = new Map(
 );
 
 const apiServer = await findApiServer();
+const bbolt = await findBbolt();
 
 /** Describes something once for each version: `describeEachVersion('snapshot', (version) => ...)`. */
 export function describeEachVersion(
@@ -48,6 +50,12 @@ export function describeWithEtcd(version: EtcdVersion, name: string, body: () =>
 export function describeWithApiServer(name: string, body: () => void): void {
   if ('program' in apiServer) describe(name, body);
   else describeNotRun(name, { server: `kube-apiserver ${KUBERNETES_VERSION}`, ...apiServer }, body);
+}
+
+/** Describes something that needs bbolt's own command; its tests are skipped if that cannot be had. */
+export function describeWithBbolt(name: string, body: () => void): void {
+  if ('program' in bbolt) describe(name, body);
+  else describeNotRun(name, { server: `bbolt ${BBOLT_VERSION}`, ...bbolt }, body);
 }
 
 function describeNotRun(

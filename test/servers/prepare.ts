@@ -1,5 +1,6 @@
 // Gets every server that the tests know, and says in a line each where it came from.
 // With ETCDKEEP_REQUIRE_ALL=1 one that cannot be had is a failure.
+import { BBOLT_VERSION, prepareBbolt } from './bbolt.ts';
 import { prepareRelease } from './binaries.ts';
 import { KUBERNETES_VERSION, prepareApiServer } from './kubernetes.ts';
 import { ETCD_VERSIONS } from './versions.ts';
@@ -27,6 +28,7 @@ for (const version of ETCD_VERSIONS) {
     return 'binaries' in found ? found.binaries : found;
   });
 }
+await prepare(`bbolt ${BBOLT_VERSION}`, prepareBbolt);
 await prepare(`kube-apiserver ${KUBERNETES_VERSION}`, prepareApiServer);
 
 if (missing > 0 && process.env.ETCDKEEP_REQUIRE_ALL === '1') {

@@ -3,6 +3,7 @@
 
 import { EtcdkeepError } from '../../base/errors.ts';
 import { databaseDamaged } from '../../bbolt/damage.ts';
+import type { KeyBounds } from '../../bbolt/key-range.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
@@ -11,17 +12,11 @@ import { IndexedKey, KeyRows } from './key-rows.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
 import { readStoreFacts } from './store-facts.ts';
 
-/** Keys from `lower` on, up to `upper` without it; undefined is no bound. */
-export interface KeySelection {
-  readonly lower: Uint8Array | undefined;
-  readonly upper: Uint8Array | undefined;
-}
-
 export interface KeyIndexOptions {
   /** 0 for the newest. */
   readonly revision?: bigint;
   /** Keys to take, all of them by default; the memory that the index takes is for these alone. */
-  readonly keys?: KeySelection;
+  readonly keys?: KeyBounds;
 }
 
 /**
@@ -55,7 +50,7 @@ export async function readKeyIndex(
 }
 
 /** The range of all keys that begin with a prefix; of all keys for the empty one. */
-export function withPrefix(prefix: string | Uint8Array): KeySelection {
+export function withPrefix(prefix: string | Uint8Array): KeyBounds {
   const lower = Buffer.from(prefix);
   let length = lower.length;
   while (length > 0 && lower[length - 1] === 0xff) length -= 1;
@@ -66,7 +61,7 @@ export function withPrefix(prefix: string | Uint8Array): KeySelection {
 }
 
 /** The range of one key. */
-export function justKey(key: string | Uint8Array): KeySelection {
+export function justKey(key: string | Uint8Array): KeyBounds {
   const lower = Buffer.from(key);
   return { lower, upper: Buffer.concat([lower, Buffer.from([0])]) };
 }
@@ -122,7 +117,7 @@ export class KeyIndex {
   }
 
   /** The keys in their order as bytes. The object is used again for the next key: keep nothing of it. */
-  *inKeyOrder({ lower, upper }: KeySelection = withPrefix('')): Generator<IndexedKey> {
+  *inKeyOrder({ lower, upper }: KeyBounds = withPrefix('')): Generator<IndexedKey> {
     const rows = this.#rows;
     if (!this.#isInKeyOrder) this.#live.sort((left, right) => rows.compareKeys(left, right));
     this.#isInKeyOrder = true;
@@ -157,12 +152,12 @@ class IndexVisitor implements TreeVisitor {
   /** Main revision of the last record. */
   last = 0n;
   readonly #revision: bigint;
-  readonly #keys: KeySelection;
+  readonly #keys: KeyBounds;
   readonly #record = new RecordReader();
   /** What is written to a row; one object for all of them. */
   readonly #values = new IndexedKey();
 
-  constructor(revision: bigint, keys: KeySelection) {
+  constructor(revision: bigint, keys: KeyBounds) {
     this.#revision = revision;
     this.#keys = keys;
   }
