@@ -108,7 +108,8 @@ describe('a snapshot', () => {
     const database = readDatabase(name);
     const [plain, packed] = [await place(database), await place(gzipSync(database))];
     using snapshot = await openAt(packed);
-    const { path: _, ...expected } = await proveSnapshot({ path: plain.path });
+    const { path, ...expected } = await proveSnapshot({ path: plain.path });
+    expect(path).toBe(plain.path);
     expect(await proveSnapshot({ path: snapshot.path })).toMatchObject(expected);
   });
 
@@ -237,7 +238,7 @@ describe('where it cannot be unpacked', () => {
     ['before it began', 0],
     ['in the middle', 20],
   ])('told to stop %s: its reason comes out, and nothing is left', async (_, delayMs) => {
-    const large = Buffer.alloc(256 << 20);
+    const large = Buffer.alloc(128 << 20);
     const at = await place(gzipSync(large, { level: 1 }));
     const stop = new AbortController();
     const reason = new Error('enough');
@@ -252,13 +253,13 @@ describe('where it cannot be unpacked', () => {
 
   it('a database of which only holes are known takes the time of its bytes, and no memory', async () => {
     const at = await place(Buffer.alloc(0));
-    truncateSync(at.path, 256 << 20);
+    truncateSync(at.path, 64 << 20);
     const packed = await place(
       execFileSync('gzip', ['-1', '-c', at.path], { maxBuffer: 16 << 20 }),
     );
     const before = process.memoryUsage.rss();
     using snapshot = await openAt(packed);
-    expect(snapshot.bytes).toBe(256 << 20);
-    expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20);
+    expect(snapshot.bytes).toBe(64 << 20);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(32 << 20);
   });
 });
