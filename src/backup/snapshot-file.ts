@@ -1,10 +1,9 @@
 // A snapshot as a file that somebody has: what is wrong with it is the file's fault, and no member's.
 
 import { EtcdkeepError } from '../base/errors.ts';
-import type { CheckedDatabase } from '../bbolt/check.ts';
 import { openFileSource } from '../bbolt/file-source.ts';
 import type { PageSource } from '../bbolt/page-source.ts';
-import { checkStore } from '../etcd/store/check-store.ts';
+import { type CheckedStore, checkStore } from '../etcd/store/check-store.ts';
 import { type DatabaseStatus, readDatabaseStatus } from '../etcd/store/database-status.ts';
 import { type HashKV, hashKV } from '../etcd/store/hash-kv.ts';
 import type { StoreFinding } from '../etcd/store/store-finding.ts';
@@ -28,7 +27,7 @@ export function checkFile(
   path: string,
   found: (finding: StoreFinding) => void,
   options: { readonly structureOnly?: boolean } = {},
-): Promise<CheckedDatabase> {
+): Promise<CheckedStore> {
   return readSnapshotFile(path, (source) => checkStore(source, found, options));
 }
 

@@ -16,10 +16,10 @@ const TRAILER_MODULUS = 512;
 const FINDINGS_MAX = 10_000;
 
 export interface SnapshotDigest {
-  /** `absent`: a copy of a member's database, which carries none. */
-  readonly result: 'equal' | 'differs' | 'absent';
+  /** `absent`: a copy of a member's database, which carries none; `skipped`: it was not to be computed. */
+  readonly result: 'equal' | 'differs' | 'absent' | 'skipped';
   /** SHA-256 of the database without its trailer, in hex. */
-  readonly computed: string;
+  readonly computed: string | undefined;
   /** What the trailer says. */
   readonly stored: string | undefined;
 }
@@ -28,8 +28,8 @@ export interface SnapshotDigest {
 export interface SnapshotProof {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of the whole file. */
-  readonly sha256: string;
+  /** SHA-256 of the whole file; undefined where digests were skipped. */
+  readonly sha256: string | undefined;
   readonly digest: SnapshotDigest;
   /** 0 if neither meta page can be used. */
   readonly pages: number;
@@ -39,8 +39,8 @@ export interface SnapshotProof {
   /** Of the newest revision; undefined where anything is wrong. */
   readonly hashKV: number | undefined;
   readonly findings: readonly StoreFinding[];
-  /** All of them, also those that are not kept. */
-  readonly findingCount: number;
+  /** Findings that are no warnings, also those that are not kept. */
+  readonly errorCount: number;
   readonly lost: readonly LostRange[];
   /** Keys that can be read. */
   readonly readableKeys: number;
@@ -48,6 +48,8 @@ export interface SnapshotProof {
 
 export interface SnapshotProofRequest {
   readonly path: string;
+  /** Not to compute a digest: what the rest can find by itself. */
+  readonly skipDigest?: boolean;
   readonly progress?: (bytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -57,7 +59,7 @@ export interface SnapshotProofRequest {
  * @throws EtcdkeepError `file-failed`, also where the file is changed meanwhile
  */
 export async function proveSnapshot(request: SnapshotProofRequest): Promise<SnapshotProof> {
-  const { path, progress, signal } = request;
+  const { path, skipDigest = false, progress, signal } = request;
   const before = look(path);
   const { size } = before;
   const hasTrailer = size % TRAILER_MODULUS === TRAILER_SIZE;
@@ -66,7 +68,7 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
   const lost: LostRange[] = [];
   const source = openFileSource(path);
   try {
-    await using sha256 = new Sha256Thread();
+    await using sha256 = skipDigest ? undefined : new Sha256Thread();
     let done = 0;
     const read = await readStore(
       { ...source, size: bodySize },
@@ -79,28 +81,30 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
           signal?.throwIfAborted();
           done += bytes.length;
           progress?.(done, bodySize);
-          return sha256.update(bytes);
+          return sha256?.update(bytes);
         },
       },
     );
     const trailer = await readTrailer(source, bodySize);
-    const { body, whole } = await sha256.finish(trailer);
+    const digests = await sha256?.finish(trailer);
     demandUnchanged(path, before);
-    const digest = compareDigest(body, hasTrailer ? trailer.toString('hex') : undefined);
-    return { path, bytes: size, sha256: whole, digest, findings, lost, ...summarize(read) };
+    const digest = compareDigest(digests?.body, hasTrailer ? trailer.toString('hex') : undefined);
+    const whole = digests?.whole;
+    const found = { findings, errorCount: read.errors, lost };
+    return { path, bytes: size, sha256: whole, digest, ...found, ...summarize(read) };
   } finally {
     source.close();
   }
 }
 
-function summarize({ meta, pagesReachable, status, liveKeys, hashKV, findings }: ReadStore) {
+function summarize(read: ReadStore) {
+  const { meta, pagesReachable, status, liveKeys, hashKV, errors } = read;
   return {
     pages: meta?.pages ?? 0,
     pageSize: meta?.pageSize ?? 0,
     pagesReachable,
     status,
-    hashKV: findings === 0 ? hashKV : undefined,
-    findingCount: findings,
+    hashKV: errors === 0 ? hashKV : undefined,
     readableKeys: liveKeys,
   };
 }
@@ -115,7 +119,8 @@ async function readTrailer(source: FileSource, start: number): Promise<Buffer> {
   return trailer;
 }
 
-function compareDigest(computed: string, stored: string | undefined): SnapshotDigest {
+function compareDigest(computed: string | undefined, stored: string | undefined): SnapshotDigest {
+  if (computed === undefined) return { result: 'skipped', computed, stored };
   if (stored === undefined) return { result: 'absent', computed, stored };
   return { result: computed === stored ? 'equal' : 'differs', computed, stored };
 }

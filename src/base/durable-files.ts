@@ -2,7 +2,17 @@
 // the call returns. Every failure leaves here as an error of ours.
 
 import { constants } from 'node:fs';
-import { type FileHandle, link, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises';
+import {
+  chown,
+  type FileHandle,
+  link,
+  mkdtemp,
+  open,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EtcdkeepError, readError, systemCodeOf, writeError } from './errors.ts';
 import { processLabel } from './process-label.ts';
@@ -212,8 +222,20 @@ export async function writeFileAtomically(
   try {
     const staged = join(staging, basename(path));
     await writeFileDurably(staged, bytes);
+    if (options.replace === true) await giveToOwnerOf(path, staged);
     await moveFile(staged, path, options);
   } finally {
     await removeStagingDirectory(staging);
+  }
+}
+
+/** What root replaces stays its owner's, who could not read it any more otherwise. */
+async function giveToOwnerOf(path: string, staged: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  try {
+    const { uid, gid } = await stat(path);
+    await chown(staged, uid, gid);
+  } catch (reason) {
+    if (systemCodeOf(reason) !== 'ENOENT') throw writeError(reason, 'replace the file', path);
   }
 }

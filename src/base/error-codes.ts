@@ -4,7 +4,7 @@
 /** What an error code means, wherever it is raised. */
 export interface ErrorMeaning {
   /** Exit code of the command (docs/architecture.md, "Exit codes"). */
-  readonly exit: 1 | 2 | 3 | 4 | 130 | 143;
+  readonly exit: 1 | 2 | 3 | 4 | 5 | 130 | 143;
   /** One plain sentence: when this happens. */
   readonly when: string;
   /** What to do next. An error raised with advice of its own overrides it. */
@@ -272,11 +272,29 @@ const table = {
     'take the snapshot from another member, and see to this one',
   ),
 
+  'backup-not-found': failed(
+    'There is no backup where one was named, or none of that stamp.',
+    'see what there is: etcdkeep list DIR',
+  ),
+
   // A snapshot in a file.
   'snapshot-damaged': {
     exit: 4,
     when: 'The file is no snapshot, or its structure is broken: it cannot be restored as it is.',
     advice: 'use another backup; keep this one, parts of it may be readable',
+    retryable: false,
+  },
+
+  'backup-bad': {
+    exit: 4,
+    when: 'A backup was looked at, and something is wrong with it. What that is, and what of it can be read, is said above.',
+    advice: 'use another backup, and take a new one; keep this one, parts of it may be readable',
+    retryable: false,
+  },
+  'backup-unproven': {
+    exit: 5,
+    when: 'A backup was looked at, nothing is wrong with it, and not all of it could be proven.',
+    advice: 'see what is missing, and verify it again',
     retryable: false,
   },
 

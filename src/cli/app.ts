@@ -5,10 +5,13 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
+import { list } from './commands/list.ts';
+import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
 import { snapshotHashkv } from './commands/snapshot-hashkv.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
+import { verify } from './commands/verify.ts';
 import type { CommandContext } from './context.ts';
 import { renderError } from './error-screen.ts';
 import { VERSION } from './version.ts';
@@ -24,7 +27,7 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, snapshot, clusterBackup },
+  routes: { backup, check, list, show, verify, snapshot, clusterBackup },
   docs: {
     hideRoute: { clusterBackup: true },
     brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it',

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,8 +6,8 @@ import { writeArchive } from '../controlplane/archive.ts';
 import { makeHost, temporaryDirectory } from '../controlplane/host.fixture.ts';
 import { lookAtStaticResources } from '../controlplane/static-resources.ts';
 import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
-import { decodeRecord, encodeRecord, readRecord, writeRecord } from './record.ts';
-import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID } from './schema.ts';
+import { addVerdict, decodeRecord, encodeRecord, readRecord } from './record.ts';
+import { type BackupRecord, formatEtcdId, RECORD_SCHEMA_ID, type Verdict } from './schema.ts';
 
 const DIGEST = '0123456789abcdef'.repeat(4);
 
@@ -206,38 +206,57 @@ describe('decodeRecord', () => {
   });
 });
 
-describe('writeRecord', () => {
-  it('whole, readable by its owner alone, with nothing beside it', async () => {
+const VERDICT: Verdict = {
+  at: '2026-11-23T16:00:00Z',
+  kind: 'verify',
+  result: 'good',
+  tool: 'etcdkeep 0.1.0',
+  evidence: 'all digests',
+};
+
+describe('addVerdict', () => {
+  async function recordFile(text = encodeRecord(RECORD)) {
     const directory = await temporaryDirectory();
     const path = join(directory, 'backup_2026-11-23_145301.json');
-    await writeRecord(path, RECORD);
+    await writeFile(path, text, { mode: 0o600 });
+    return { directory, path };
+  }
+
+  it('behind those that are there, readable by its owner alone, with nothing beside it', async () => {
+    const { directory, path } = await recordFile();
+    await addVerdict(path, VERDICT);
+    await addVerdict(path, { ...VERDICT, result: 'bad' });
+    expect((await readRecord(path)).verdicts).toEqual([VERDICT, { ...VERDICT, result: 'bad' }]);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(directory)).toEqual(['backup_2026-11-23_145301.json']);
-    expect(await readRecord(path)).toEqual(RECORD);
   });
 
-  it('a record that is there is replaced only when that is asked for', async () => {
-    const path = join(await temporaryDirectory(), 'backup.json');
-    await writeRecord(path, RECORD);
-    const verdict = {
-      at: '2026-11-23T16:00:00Z',
-      kind: 'verify',
-      result: 'good',
-      tool: 'etcdkeep 0.1.0',
-      evidence: 'all digests',
-    } as const;
-    const judged = { ...RECORD, verdicts: [verdict] };
-    await expect(writeRecord(path, judged)).rejects.toMatchObject({ code: 'target-exists' });
-    expect(await readRecord(path)).toEqual(RECORD);
-    await writeRecord(path, judged, { replace: true });
-    expect(await readRecord(path)).toEqual(judged);
+  it('what only a later version knows is kept', async () => {
+    const later = { ...RECORD, site: 'north', member: { ...RECORD.member, zone: 'a' } };
+    const { path } = await recordFile(JSON.stringify(later));
+    await addVerdict(path, VERDICT);
+    const judged = { ...later, verdicts: [VERDICT] };
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(judged);
   });
 
-  it('nothing gets into it that the schema does not name', async () => {
-    const path = join(await temporaryDirectory(), 'backup.json');
+  it.runIf(process.geteuid?.() === 0)('it stays its owner’s where root judges', async () => {
+    const { path } = await recordFile();
+    await chown(path, 65534, 65534);
+    await addVerdict(path, VERDICT);
+    expect(await stat(path)).toMatchObject({ uid: 65534, gid: 65534 });
+  });
+
+  it('what is no record is left as it is', async () => {
+    const { path } = await recordFile('{}');
+    await expect(addVerdict(path, VERDICT)).rejects.toMatchObject({ code: 'record-invalid' });
+    expect(await readFile(path, 'utf8')).toBe('{}');
+  });
+});
+
+describe('encodeRecord', () => {
+  it('nothing gets into it that the schema does not name', () => {
     const careless = { ...RECORD, member: { ...RECORD.member, password: 'hunter2' } };
-    await writeRecord(path, careless);
-    expect(await readFile(path, 'utf8')).not.toContain('hunter2');
+    expect(encodeRecord(careless)).not.toContain('hunter2');
   });
 
   it('of a host full of secrets, it holds none', async () => {
@@ -247,7 +266,6 @@ describe('writeRecord', () => {
     const file = 'static_kuberesources_2026-11-23_145301.tar.gz';
     const signal = new AbortController().signal;
     const archive = await writeArchive(host, entries, join(target, file), signal);
-    const path = join(target, 'backup_2026-11-23_145301.json');
     const resources = {
       file,
       ...archive,
@@ -255,8 +273,7 @@ describe('writeRecord', () => {
       pods: [...pods],
       encryption: summarizeEncryption(encryption),
     };
-    await writeRecord(path, { ...RECORD, resources });
-    const text = await readFile(path, 'utf8');
+    const text = encodeRecord({ ...RECORD, resources });
     expect(text).toContain('secrets/encryption-config/encryption-config');
     expect(secrets.length).toBeGreaterThan(5);
     for (const secret of secrets) {

@@ -3,7 +3,7 @@
 
 import { readSmallFile, writeFileAtomically } from '../base/durable-files.ts';
 import { EtcdkeepError } from '../base/errors.ts';
-import { type BackupRecord, recordSchema } from './schema.ts';
+import { type BackupRecord, recordSchema, type Verdict } from './schema.ts';
 
 /** Some 300 bytes for each file of the archive; a record is far below this. */
 const MAX_RECORD_BYTES = 64 << 20;
@@ -26,16 +26,16 @@ export function decodeRecord(text: string, path: string): BackupRecord {
 }
 
 /**
- * Writes a record with mode 0600; a reader sees all of it or none, also after a power cut.
- * @param options.replace to put a record with another verdict in place of the one that is there
- * @throws EtcdkeepError `target-exists`, `target-unwritable`, `disk-full`, `file-failed`
+ * Adds a verdict to a record, and leaves all else of it as it is, also what only a later version knows. A reader sees
+ * the record before or after, also after a power cut; it stays its owner's.
+ * @throws EtcdkeepError `record-invalid`, `target-unwritable`, `disk-full`, `file-failed`
  */
-export async function writeRecord(
-  path: string,
-  record: BackupRecord,
-  options: { readonly replace?: boolean } = {},
-): Promise<void> {
-  await writeFileAtomically(path, encodeRecord(record), options);
+export async function addVerdict(path: string, verdict: Verdict): Promise<void> {
+  const text = await readText(path);
+  const { verdicts } = decodeRecord(text, path);
+  const record: object = JSON.parse(text) as object;
+  const judged = { ...record, verdicts: [...verdicts, verdict] };
+  await writeFileAtomically(path, `${JSON.stringify(judged, null, 2)}\n`, { replace: true });
 }
 
 /**
@@ -43,8 +43,12 @@ export async function writeRecord(
  * @throws EtcdkeepError `record-invalid`, `file-failed`
  */
 export async function readRecord(path: string): Promise<BackupRecord> {
+  return decodeRecord(await readText(path), path);
+}
+
+async function readText(path: string): Promise<string> {
   const bytes = await readSmallFile(path, 'read the record', MAX_RECORD_BYTES);
-  return decodeRecord(bytes.toString('utf8'), path);
+  return bytes.toString('utf8');
 }
 
 function parseJson(text: string, path: string): unknown {

@@ -102,7 +102,9 @@ const skipped = z.object({
 const verdict = z.object({
   at: moment.describe('when'),
   kind: z.string().describe('what was done: `verify`, `drill`'),
-  result: z.enum(['good', 'bad']).describe('what came out'),
+  result: z
+    .enum(['good', 'unproven', 'bad'])
+    .describe('what came out; `unproven`: nothing is wrong, and not all could be looked at'),
   tool: z.string().describe('program and version that judged'),
   evidence: z.string().describe('what was compared'),
 });
@@ -128,6 +130,9 @@ export const recordSchema = z.object({
 
 /** What is known of a backup. */
 export type BackupRecord = z.infer<typeof recordSchema>;
+
+/** What a proof came to. */
+export type Verdict = BackupRecord['verdicts'][number];
 
 /** An etcd cluster or member id as it is recorded. */
 export function formatEtcdId(id: bigint): string {

@@ -15,6 +15,15 @@ export function stampOf(moment: Date): string {
   return `${date.join('-')}_${time.join('')}`;
 }
 
+/** The moment of a stamp, taken for a local time of this machine: of the host it was, no more is known. */
+export function momentOfStamp(stamp: string): Date {
+  const [year, month, day, hours, minutes, seconds] = stamp
+    .match(/^(\d{4})-(\d\d)-(\d\d)_(\d\d)(\d\d)(\d\d)$/)!
+    .slice(1)
+    .map(Number) as [number, number, number, number, number, number];
+  return new Date(year, month - 1, day, hours, minutes, seconds);
+}
+
 /**
  * The names for one stamp. cluster-restore.sh takes the last of `snapshot*.db` and of
  * `static_kuberesources*.tar.gz`, each for itself: no other file may have a name like those.

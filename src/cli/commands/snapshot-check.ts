@@ -3,7 +3,7 @@
 import { buildCommand } from '@stricli/core';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { formatBytes, formatCount } from '../../base/units.ts';
-import type { StoreFinding } from '../../etcd/store/store-finding.ts';
+import { isError, type StoreFinding } from '../../etcd/store/store-finding.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { errorDocument } from '../error-screen.ts';
@@ -20,30 +20,33 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
     const shown: StoreFinding[] = [];
     let first: StoreFinding | undefined;
     const take = (finding: StoreFinding): void => {
-      first ??= finding;
+      if (isError(finding)) first ??= finding;
       if (shown.length === flags.limit) return;
       shown.push(finding);
-      screen.answer(`${finding.rule.padEnd(13)}${finding.message}${placeOf(finding)}`);
+      screen.answer(
+        `${finding.rule.padEnd(13)}${sentenceOf(finding)} (byte ${formatCount(finding.offset)})`,
+      );
     };
     // Loaded here, so that no other command, and not --help, waits for it.
     const { checkFile } = await import('../../backup/snapshot-file.ts');
-    const { findings, pagesReachable, meta } = await checkFile(path, take, flags);
-    const hidden = findings - shown.length;
+    const { errors, warnings, pagesReachable, meta } = await checkFile(path, take, flags);
+    const hidden = errors + warnings - shown.length;
     if (hidden > 0) screen.tell('more', `${formatCount(hidden)} findings; --limit shows them`);
     if (meta !== undefined) {
       const size = formatBytes(meta.pages * meta.pageSize);
       screen.tell(
-        findings === 0 ? 'sound' : 'looked at',
+        errors === 0 ? 'sound' : 'looked at',
         `${formatCount(pagesReachable)} of ${formatCount(meta.pages)} pages are in use, ${size}`,
       );
     }
-    const error = first === undefined ? undefined : damaged(path, first, findings);
+    const error = first === undefined ? undefined : damaged(path, first, errors);
     screen.document({
       file: path,
       pages: meta?.pages,
       pagesReachable,
       findings: shown,
-      total: findings,
+      errors,
+      warnings,
       ...(error === undefined ? {} : errorDocument(error)),
     });
     return error;
@@ -51,12 +54,13 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
   if (damage !== undefined) throw damage;
 }
 
-function placeOf({ offset }: StoreFinding): string {
-  return ` (byte ${formatCount(offset)})`;
+/** Whatever is no warning makes the snapshot a damaged one. */
+function sentenceOf(finding: StoreFinding): string {
+  return isError(finding) ? finding.message : `warning: ${finding.message}`;
 }
 
-function damaged(path: string, { message, page, offset }: StoreFinding, findings: number) {
-  const others = findings === 1 ? '' : `, and ${formatCount(findings - 1)} more`;
+function damaged(path: string, { message, page, offset }: StoreFinding, errors: number) {
+  const others = errors === 1 ? '' : `, and ${formatCount(errors - 1)} more`;
   return new EtcdkeepError('snapshot-damaged', `${message}${others}`, { path, page, offset });
 }
 

@@ -1,9 +1,10 @@
 // Everything that is wrong in a database of etcd: its structure as bbolt's, and what etcd keeps in it.
 
-import type { CheckedDatabase } from '../../bbolt/check.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { readStore } from './read-store.ts';
+import { type ReadStore, readStore } from './read-store.ts';
 import type { StoreFinding } from './store-finding.ts';
+
+export type CheckedStore = Pick<ReadStore, 'meta' | 'pagesReachable' | 'errors' | 'warnings'>;
 
 /**
  * Checks a database, to its end whatever is found.
@@ -15,8 +16,8 @@ export async function checkStore(
   source: PageSource,
   found: (finding: StoreFinding) => void,
   { structureOnly = false }: { readonly structureOnly?: boolean } = {},
-): Promise<CheckedDatabase> {
+): Promise<CheckedStore> {
   const wish = structureOnly ? { found } : { found, records: 0n };
-  const { meta, pagesReachable, findings } = await readStore(source, wish);
-  return { meta, pagesReachable, findings };
+  const { meta, pagesReachable, errors, warnings } = await readStore(source, wish);
+  return { meta, pagesReachable, errors, warnings };
 }

@@ -1,4 +1,4 @@
-// The values of bucket `key`: mvccpb.KeyValue, without its user's value.
+// The values of bucket `key`: mvccpb.KeyValue.
 //   1 key, 2 create_revision, 3 mod_revision, 4 version, 5 value, 6 lease
 
 const VARINT = 0;
@@ -20,6 +20,10 @@ export class KeyValueReader {
   modRevision = 0;
   /** Changes of the key since it was created. */
   version = 0;
+  /** The user's value in the bytes; both 0 where it is empty. */
+  userValueStart = 0;
+  userValueEnd = 0;
+  #createStart = -1;
   #leaseStart = -1;
   #bytes: Uint8Array = new Uint8Array(0);
   #position = 0;
@@ -35,6 +39,9 @@ export class KeyValueReader {
     this.createRevision = 0;
     this.modRevision = 0;
     this.version = 0;
+    this.userValueStart = 0;
+    this.userValueEnd = 0;
+    this.#createStart = -1;
     this.#leaseStart = -1;
     while (this.#position < end) {
       if (!this.#readField()) return false;
@@ -42,11 +49,27 @@ export class KeyValueReader {
     return true;
   }
 
+  get hasLease(): boolean {
+    return this.#leaseStart >= 0;
+  }
+
   /** Id of the lease, of 63 bits; 0 if the key has none. */
   get lease(): bigint {
-    if (this.#leaseStart < 0) return 0n;
+    return this.#exact(this.#leaseStart);
+  }
+
+  /** `createRevision`, exact beyond 2^53 as well. */
+  get exactCreateRevision(): bigint {
+    const { createRevision } = this;
+    return Number.isSafeInteger(createRevision)
+      ? BigInt(createRevision)
+      : this.#exact(this.#createStart);
+  }
+
+  #exact(start: number): bigint {
+    if (start < 0) return 0n;
     let value = 0n;
-    for (let at = this.#leaseStart, shift = 0n; ; at += 1, shift += 7n) {
+    for (let at = start, shift = 0n; ; at += 1, shift += 7n) {
       const byte = this.#bytes[at]!;
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return BigInt.asUintN(64, value);
@@ -64,6 +87,7 @@ export class KeyValueReader {
     }
     switch (type) {
       case VARINT: {
+        if (field === 2) this.#createStart = this.#position;
         if (field === 6) this.#leaseStart = this.#position;
         const value = this.#readVarint();
         if (field === 2) this.createRevision = value;
@@ -79,6 +103,10 @@ export class KeyValueReader {
         if (field === 1) {
           this.keyStart = start;
           this.keyEnd = this.#position;
+        }
+        if (field === 5) {
+          this.userValueStart = start;
+          this.userValueEnd = this.#position;
         }
         return true;
       }

@@ -10,12 +10,14 @@ import { PageScan } from '../../bbolt/page-scan.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { planScan } from '../../bbolt/scan-plan.ts';
 import { walkTree } from '../../bbolt/walk.ts';
+import { checkContents, LeaseReferences } from './check-contents.ts';
 import type { DatabaseStatus } from './database-status.ts';
 import { PageSummaries } from './page-summaries.ts';
 import { RecordColumns } from './record-columns.ts';
 import { RecordFollower } from './record-follower.ts';
+import { StoreContents } from './store-contents.ts';
 import { readStoreFacts, type StoreFacts } from './store-facts.ts';
-import type { LostRange, StoreFinding } from './store-finding.ts';
+import { isError, isStoreRule, type LostRange, type StoreFinding } from './store-finding.ts';
 import { StoreVisitor } from './store-visitor.ts';
 
 /** What is to be made of a database; its structure alone if nothing is asked for. */
@@ -45,7 +47,9 @@ export interface ReadStore {
   readonly liveKeys: number;
   /** HashKV at the revision up to which records were followed. */
   readonly hashKV: number | undefined;
-  readonly findings: number;
+  /** How many findings there were, of either kind. */
+  readonly errors: number;
+  readonly warnings: number;
 }
 
 const UNREAD = { pagesReachable: 0, status: undefined, liveKeys: 0, hashKV: undefined };
@@ -63,17 +67,19 @@ const UNKNOWN_COMPACTION = {
  * @throws EtcdkeepError `database-damaged` unless `found` is given; `file-failed`
  */
 export async function readStore(source: PageSource, wish: StoreWish): Promise<ReadStore> {
-  let findings = 0;
+  const counts = { errors: 0, warnings: 0 };
+  let ofStructure = 0;
   const found =
     wish.found &&
     ((finding: StoreFinding): void => {
-      findings += 1;
+      counts[isError(finding) ? 'errors' : 'warnings'] += 1;
+      if (!isStoreRule(finding.rule)) ofStructure += 1;
       wish.found!(finding);
     });
   const meta = await (found === undefined ? readMeta(source) : inspectMetas(source, found));
   if (meta === undefined) {
     await showAll(source, wish);
-    return { meta, ...UNREAD, findings };
+    return { meta, ...UNREAD, ...counts };
   }
   const isStructureOnly = wish.hash !== true && wish.records === undefined;
   const { facts, defect } = isStructureOnly ? NOTHING : await factsOrDefect(source, meta);
@@ -81,15 +87,12 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   const reading = new StoreReading(source, meta, wish, facts, found);
   await reading.scan();
   const { pagesReachable, totals, hashKV } = await reading.walk();
-  // Else the structure is why, and that has been told of.
-  if (defect !== undefined && findings === 0) {
-    const { page = 0, offset = 0 } = defect.position;
-    found!({ rule: 'notes', message: defect.message, page, offset });
-  }
+  // Of a tree that is not sound, what could not be read would seem to be missing.
+  if (ofStructure === 0) reading.checkContents(totals.revision);
   const { pageSize, pages, txid } = meta;
   const totalSize = pages * pageSize;
   const status = facts && { ...facts, ...totals, pageSize, pages, pagesReachable, totalSize, txid };
-  return { meta, pagesReachable, status, liveKeys: totals.liveKeys, hashKV, findings };
+  return { meta, pagesReachable, status, liveKeys: totals.liveKeys, hashKV, ...counts };
 }
 
 interface Facts {
@@ -117,6 +120,9 @@ class StoreReading {
   readonly #memory = new AlignedMemory();
   readonly #crc32c: Crc32c | undefined;
   readonly #columns: RecordColumns | undefined;
+  readonly #follower: RecordFollower | undefined;
+  /** Collected where all that is wrong is asked for. */
+  readonly #contents: StoreContents | undefined;
   readonly #summaries: PageSummaries;
 
   constructor(
@@ -136,6 +142,8 @@ class StoreReading {
       this.#facts;
     if (wish.records !== undefined) {
       this.#columns = new RecordColumns(finished > scheduled ? finished : scheduled, wish.records);
+      this.#follower = new RecordFollower(this.#columns, scheduled > finished);
+      if (found !== undefined) this.#contents = new StoreContents(found);
     }
     this.#summaries = new PageSummaries(meta.pageSize, meta.pages, {
       crc32c: this.#crc32c,
@@ -168,14 +176,13 @@ class StoreReading {
     const source = this.#source;
     const meta = this.#meta;
     const columns = this.#columns;
-    const { finishedCompactRevision = -1n, scheduledCompactRevision = -1n } = this.#facts;
-    const isCompacting = scheduledCompactRevision > finishedCompactRevision;
-    const follower = columns && new RecordFollower(columns, isCompacting);
+    const follower = this.#follower;
     const visitor = new StoreVisitor({
       facts: this.#facts,
       summaries: this.#summaries,
       crc32c: this.#crc32c,
       records: columns && follower && { columns, follower },
+      contents: this.#contents,
       found: this.#found,
       lost: this.#wish.lost,
     });
@@ -187,6 +194,16 @@ class StoreReading {
     if (found !== undefined) await checkFreelist(source, meta, reached, found);
     const hashKV = this.#crc32c && follower?.hashKV(this.#crc32c);
     return { pagesReachable: reached.size, totals: visitor.totals(), hashKV };
+  }
+
+  /** Holds what was collected against each other. @param revision of the last record */
+  checkContents(revision: bigint): void {
+    const contents = this.#contents;
+    if (contents === undefined) return;
+    for (const finding of checkContents(contents, revision)) this.#found!(finding);
+    const references = new LeaseReferences();
+    for (const lease of this.#follower!.leases()) references.add(lease);
+    for (const finding of references.check(contents)) this.#found!(finding);
   }
 }
 

@@ -37,6 +37,8 @@ class Block {
   readonly versions = new Float64Array(BLOCK_LENGTH);
   readonly checksums = new Uint32Array(BLOCK_LENGTH);
   readonly lengths = new Uint32Array(BLOCK_LENGTH);
+  /** Made for the first of its records that has a lease. */
+  leases: BigUint64Array | undefined;
 }
 
 export class RecordColumns {
@@ -78,6 +80,12 @@ export class RecordColumns {
     block.mains[at] = main;
     block.creations[at] = keyValue.createRevision;
     block.versions[at] = keyValue.version;
+    if (keyValue.hasLease) {
+      block.leases ??= new BigUint64Array(BLOCK_LENGTH);
+      block.leases[at] = keyValue.lease;
+    } else if (block.leases !== undefined) {
+      block.leases[at] = 0n;
+    }
     this.length = index + 1;
     return index;
   }
@@ -188,6 +196,11 @@ export class RecordColumns {
 
   checksummedLength(index: number): number {
     return this.#blockOf(index).lengths[index & BLOCK_MASK]!;
+  }
+
+  /** 0 if it has none. */
+  lease(index: number): bigint {
+    return this.#blockOf(index).leases?.[index & BLOCK_MASK] ?? 0n;
   }
 
   hash(index: number): number {

@@ -52,6 +52,19 @@ export class RecordFollower {
     this.#history.hasGaps = true;
   }
 
+  /** The leases of live keys, each as often as a key names it. */
+  *leases(): Generator<bigint> {
+    const columns = this.#columns;
+    for (let leaf = 0; leaf < this.#leafCount; leaf += 1) {
+      const first = this.#leaves[2 * leaf]!;
+      const end = first + this.#leaves[2 * leaf + 1]!;
+      for (let index = first; index < end; index += 1) {
+        const lease = columns.lease(index);
+        if (lease !== 0n && columns.isLive(index)) yield lease;
+      }
+    }
+  }
+
   /**
    * HashKV of what was followed (etcd, server/storage/mvcc/hash.go: unsafeHashByRev, kvHasher.WriteKeyValue).
    * @param crc32c the same that computed the checksums of the records

@@ -6,7 +6,7 @@ import type { Meta } from '../../bbolt/meta.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { type TreeVisitor, walkTree } from '../../bbolt/walk.ts';
-import { mainRevision, revisionDefect } from './revision-key.ts';
+import { parseNumber, parseRevision, parseVersion } from './notes.ts';
 
 /** Each is undefined where etcd has not written it (yet). */
 export interface StoreFacts {
@@ -23,8 +23,6 @@ export interface StoreFacts {
   /** Version that the whole cluster has agreed on, such as `3.5.0`. */
   readonly clusterVersion: string | undefined;
 }
-
-const VERSION = /^\d+\.\d+\.\d+([-+][\w.+-]+)?$/;
 
 /**
  * Reads what etcd notes about the database; the other buckets are not looked at.
@@ -72,25 +70,28 @@ class Notes implements TreeVisitor {
   }
 
   number(name: string): bigint | undefined {
-    const note = this.#notes.get(name);
-    if (note === undefined) return undefined;
-    const { value, page } = note;
-    if (value.length === 8) return value.readBigUInt64BE();
-    throw databaseDamaged(`${name} is ${value.length} bytes long, not 8`, { page });
+    return this.#parsed(name, name, parseNumber);
   }
 
   revision(name: string): bigint | undefined {
-    const note = this.#notes.get(name);
-    if (note === undefined) return undefined;
-    const { value, page } = note;
-    const defect = revisionDefect(value, 0, value.length);
-    if (defect !== undefined) throw databaseDamaged(`the revision ${name} ${defect}`, { page });
-    return mainRevision(new DataView(value.buffer, value.byteOffset, value.length), 0);
+    return this.#parsed(name, `the revision ${name}`, parseRevision);
   }
 
   /** etcdutl, too, takes what is no version for none. */
   version(name: string): string | undefined {
-    const text = this.#notes.get(name)?.value.toString('latin1');
-    return text !== undefined && VERSION.test(text) ? text : undefined;
+    const note = this.#notes.get(name);
+    return note && parseVersion(note.value);
+  }
+
+  #parsed(
+    name: string,
+    subject: string,
+    parse: (value: Uint8Array) => bigint | string,
+  ): bigint | undefined {
+    const note = this.#notes.get(name);
+    if (note === undefined) return undefined;
+    const parsed = parse(note.value);
+    if (typeof parsed === 'bigint') return parsed;
+    throw databaseDamaged(`${subject} ${parsed}`, { page: note.page });
   }
 }

@@ -14,6 +14,7 @@ import type { RecordColumns } from './record-columns.ts';
 import type { RecordFollower } from './record-follower.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
 import { mainRevision, revisionDefect, subNumber } from './revision-key.ts';
+import type { StoreContents } from './store-contents.ts';
 import type { StoreFacts } from './store-facts.ts';
 import type { LostRange, StoreFinding, StoreRule } from './store-finding.ts';
 
@@ -32,6 +33,8 @@ export interface VisitorOptions {
   readonly records?:
     | { readonly columns: RecordColumns; readonly follower: RecordFollower }
     | undefined;
+  /** Collects what is in the other buckets. */
+  readonly contents?: StoreContents | undefined;
   /** Told of what is wrong in the records; without it the first that is none is an error. */
   readonly found?: ((finding: StoreFinding) => void) | undefined;
   /** Told of what cannot be read. */
@@ -69,6 +72,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       this.#bucket = Buffer.from(name).toString('latin1');
       this.#isKeyBucket = KEY_BUCKET.equals(name);
     }
+    this.#options.contents?.enterBucket(name, depth);
     return true;
   }
 
@@ -104,7 +108,10 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     if (depth !== 1 || this.#isStructureOnly) return;
     this.#entries += leaf.count;
     this.#hashLeaf(leaf);
-    if (!this.#isKeyBucket) return;
+    if (!this.#isKeyBucket) {
+      this.#options.contents?.leaf(leaf, page, depth, offset);
+      return;
+    }
     for (let index = 0; index < leaf.count; index += 1) {
       if (this.#readRecord(leaf, index, page, offset)) this.#takeRecord(page, offset);
     }
@@ -113,33 +120,38 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
   lost(page: number, depth: number, range: KeyRange, leaf: LeafPage | undefined): void {
     if (this.#isStructureOnly) return;
     const isKeys = this.#isKeyBucket && depth === 1;
-    if (isKeys) this.#options.records?.follower.noteGap();
-    const readable = isKeys && leaf !== undefined ? this.#salvage(leaf, page) : 0;
+    const bucket = depth === 0 ? '' : this.#bucket;
     const { lower, lowerStart, lowerEnd, upper, upperStart, upperEnd } = range;
-    this.#options.lost?.({
-      page,
-      bucket: depth === 0 ? '' : this.#bucket,
-      from: isKeys ? revisionAt(lower, lowerStart, lowerEnd) : undefined,
-      to: isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined,
-      readable,
-    });
+    const from = isKeys ? revisionAt(lower, lowerStart, lowerEnd) : undefined;
+    const to = isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined;
+    const whole = { page, bucket, from, to, records: undefined };
+    if (isKeys) this.#options.records?.follower.noteGap();
+    if (isKeys && leaf !== undefined) this.#salvage(leaf, whole);
+    else this.#options.lost?.(whole);
   }
 
-  /** Takes the records of a damaged leaf that lie where they should. @returns how many */
-  #salvage(leaf: LeafPage, page: number): number {
+  /** Takes the records of a damaged leaf that lie where they should, and tells of what is lost between them. */
+  #salvage(leaf: LeafPage, whole: LostRange): void {
+    const { page } = whole;
     const offset = this.#options.summaries?.offset(page) ?? 0;
     // What overlaps could make a small page cost much to read.
     let bytesLeft = leaf.end - leaf.start;
-    let readable = 0;
+    let from = whole.from;
+    let records = 0;
     for (let index = 0; index < leaf.count; index += 1) {
-      if (leaf.elementDefect(index) !== undefined) continue;
-      bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
-      if (bytesLeft < 0) break;
-      if (this.#record.read(leaf, index, page) !== undefined) continue;
+      const isThere = bytesLeft > 0 && leaf.elementDefect(index) === undefined;
+      if (isThere) bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
+      if (!isThere || this.#record.read(leaf, index, page) !== undefined) {
+        records += 1;
+        continue;
+      }
+      const to = this.#record.exactMain;
+      if (records > 0) this.#options.lost?.({ ...whole, from, to, records });
       this.#takeRecord(page, offset);
-      readable += 1;
+      from = to;
+      records = 0;
     }
-    return readable;
+    if (records > 0) this.#options.lost?.({ ...whole, from, records });
   }
 
   #hashLeaf(leaf: LeafPage): void {

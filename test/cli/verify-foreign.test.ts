@@ -1,0 +1,84 @@
+// verify, of snapshots that others have made, in the shapes that they have.
+import { createHash } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DATABASES, GOLDEN, readDatabase } from '../fixtures/databases/databases.ts';
+import { expectFailure } from './failure.ts';
+import { runCli } from './run.ts';
+import { directoryForTest } from './scene.ts';
+import { untouched } from './untouched.ts';
+import { leafPage, PAGE, snapshotOf, verifyJson } from './verified.ts';
+
+describe('verify, of files that others have made', () => {
+  const WITHOUT_TRAILER = (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length - 32);
+
+  async function file(name: string, bytes: Uint8Array) {
+    const directory = directoryForTest();
+    await writeFile(join(directory, name), bytes, { mode: 0o400 });
+    return { directory, path: join(directory, name) };
+  }
+
+  it.each(DATABASES)('the database %s is good', async (name) => {
+    const { directory, path } = await file('snapshot.db', snapshotOf(name));
+    const { code, document } = await untouched(directory, () => verifyJson(path));
+    expect(code).toBe(0);
+    const { revision, totalKey } = GOLDEN[name]!['3.7.3'];
+    expect(document.backups[0]!.snapshot.keys).toBe(totalKey);
+    expect(Number(document.backups[0]!.snapshot.revision)).toBeGreaterThanOrEqual(revision);
+  });
+
+  it('a copy of a member’s database: nothing to compare with, structure sound', async () => {
+    const { path } = await file('db', WITHOUT_TRAILER(readDatabase('tree')));
+    const outcome = await runCli(['verify', path]);
+    const failure = expectFailure(outcome, 'backup-unproven', 5);
+    expect(failure.message).toBe(
+      'the database carries no digest to compare with: its structure is sound',
+    );
+    expect(outcome.stdout).toMatch(/^ {2}digest +none to compare with: /m);
+  });
+
+  it('with the digest left out: unproven, and what the rest tells', async () => {
+    const { path } = await file('snapshot.db', readDatabase('tree'));
+    const outcome = await runCli(['verify', '--skip-hash-check', path]);
+    expect(expectFailure(outcome, 'backup-unproven', 5).message).toBe(
+      'the digest was not computed',
+    );
+    const flipped = readDatabase('tree');
+    flipped[(await leafPage(flipped)) * PAGE + 16 + 10]! ^= 0x40;
+    const bad = await file('snapshot.db', flipped);
+    const found = await runCli(['verify', '--skip-hash-check', bad.path]);
+    expect(expectFailure(found, 'backup-bad', 4).message).toMatch(/element 0 out of its bounds/);
+  });
+
+  it('a marked pair beside one of the same second is named by its file', async () => {
+    const { directory } = await file('snapshot_2026-11-23_145301.db', readDatabase('inline'));
+    const marked = join(directory, 'snapshot_2026-11-23_145301__POSSIBLY_DIRTY__.db');
+    await writeFile(marked, readDatabase('tree'));
+    const { stdout } = await runCli(['verify', marked]);
+    expect(stdout).toContain(`good: ${marked}`);
+  });
+
+  it('in a directory of a job, below the one that is named', async () => {
+    const directory = directoryForTest();
+    const job = join(directory, 'backup-nightly-2026-11-23_145301');
+    await mkdir(job);
+    const database = readDatabase('tree');
+    await writeFile(join(job, 'snapshot_2026-11-23_145301.db'), database);
+    const { stdout } = await runCli(['verify', directory]);
+    expect(stdout).toContain(`good: ${join(job, 'snapshot_2026-11-23_145301.db')}`);
+    const digest = createHash('sha256').update(WITHOUT_TRAILER(database)).digest();
+    expect(digest.equals(database.subarray(-32))).toBe(true);
+  });
+
+  it.each([
+    ['nothing is there', ['/nowhere/at/all'], 'backup-not-found', 1],
+    ['no backup in a directory', ['.'], 'backup-not-found', 1],
+    ['all of a directory without any', ['.', '--all'], 'backup-not-found', 1],
+    ['of no stamp', ['.', '--stamp', 'yesterday'], 'usage', 2],
+    ['all and one', ['.', '--all', '--stamp', '2026-11-23_145301'], 'usage', 2],
+  ] as const)('%s', async (_, args, code, exit) => {
+    const cwd = directoryForTest();
+    expectFailure(await runCli(['verify', ...args], { cwd }), code, exit);
+  });
+});
