@@ -45,6 +45,11 @@ describe('what a killed run left', () => {
     expect(await swept()).toEqual([]);
   });
 
+  it('before it took the name off the file that it was to unpack into', async () => {
+    await put(DEAD);
+    expect(await swept()).toEqual([]);
+  });
+
   it.each<[string, string[], string[]]>([
     ['the archive was published', [RESOURCES], [SNAPSHOT, RECORD]],
     ['the archive was, under both names', [RESOURCES], [RESOURCES, SNAPSHOT, RECORD]],

@@ -2,6 +2,7 @@
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn as namesInIfAny } from '../base/directory-names.ts';
 import { removeStagingDirectory, stagingOwner, syncDirectory } from '../base/durable-files.ts';
 import { readError, systemCodeOf, writeError } from '../base/errors.ts';
 import { mayStillRun } from '../base/process-label.ts';
@@ -19,8 +20,9 @@ export async function sweepStaging(target: Target): Promise<void> {
     for (const name of await namesIn(directory)) {
       const owner = stagingOwner(name);
       if (owner === undefined || mayStillRun(owner) !== false) continue;
+      // Or an empty file, that a snapshot was to be unpacked into (plain-snapshot.ts).
       const staging = join(directory, name);
-      for (const staged of await namesIn(staging)) await sweepUnrecorded(target, staged);
+      for (const staged of await namesInIfAny(staging)) await sweepUnrecorded(target, staged);
       for (const one of directoriesOf(target)) await syncDirectory(one);
       // The last trace of the run goes last: a sweep that is killed itself is done again.
       await removeStagingDirectory(staging);

@@ -23,7 +23,8 @@ export class CompressionError extends Error {
 /** As many bytes as `compressionOf` has to see. */
 export const MAGIC_BYTES = 4;
 
-const OUTPUT_BYTES = 128 << 10;
+/** What was unpacked of such a piece is lost where the next byte is damaged: zlib then hands on none of it. */
+const OUTPUT_BYTES = 16 << 10;
 
 /** A stream that does not decompress a whole file, but one member (RFC 1952, 2.2) or frame (RFC 8878, 3) of it. */
 type Engine = Gunzip | ZstdDecompress;

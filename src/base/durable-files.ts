@@ -170,10 +170,15 @@ async function moveToNewName(from: string, to: string, calls: MoveCalls): Promis
  */
 export async function makeStagingDirectory(target: string): Promise<string> {
   try {
-    return await mkdtemp(join(target, `${STAGING_PREFIX}${processLabel()}-`));
+    return await mkdtemp(join(target, `${stagingName()}-`));
   } catch (reason) {
     throw writeError(reason, 'make a directory for unfinished files', target);
   }
+}
+
+/** How the name of anything begins that is not to stay, and that a next run removes if it does: a hyphen and letters follow. */
+export function stagingName(): string {
+  return `${STAGING_PREFIX}${processLabel()}`;
 }
 
 /**

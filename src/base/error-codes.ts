@@ -306,6 +306,10 @@ const table = {
     'The revision that was asked for is above the newest of the database.',
     'name one that is not, or none for the newest',
   ),
+  'snapshot-too-large': failed(
+    'A compressed snapshot unpacks to more than there is room for, or than any snapshot has.',
+    'unpack it by hand where there is room, and name the unpacked file',
+  ),
 
   // Ends that are nobody's fault.
   interrupted: {

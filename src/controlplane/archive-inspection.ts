@@ -26,6 +26,8 @@ export interface ArchiveInspection extends ArchivedPods {
   /** Of the archive itself, compressed. */
   readonly bytes: number;
   readonly sha256: string;
+  /** Whether it was read to its end. If not, what is missing is not known, and no finding says so. */
+  readonly isWhole: boolean;
   /** In the order of the archive; as far as it could be read. */
   readonly members: readonly InspectedMember[];
   /** All of them, in the order of the archive. */
@@ -67,12 +69,14 @@ export async function inspectArchive(
   });
   const unpacking = new Unpacking(findings, members, limits, request.signal);
   const read = await readWhole(request, unpacking);
-  const found = pods.judge(members);
+  const { isWhole } = unpacking;
+  const found = pods.judge(members, isWhole);
   members.judgeLinks(found.layout);
   const judged = certificates.judge(now);
   return {
     path,
     ...read,
+    isWhole,
     members: members.list,
     ...found,
     certificates: judged,
@@ -90,6 +94,11 @@ class Unpacking {
   #bytes = 0;
   #isGzipOver = false;
   #isTarOver = false;
+
+  /** After the end: whether nothing stopped it before the end of the archive. */
+  get isWhole(): boolean {
+    return !this.#isTarOver;
+  }
 
   constructor(
     findings: ArchiveFindings,
@@ -178,6 +187,8 @@ async function readWhole(
       bytes += bytesRead;
       await unpacking.write(chunk);
       progress?.(bytes, before.size);
+      // What grows while it is read may never end.
+      if (bytes > before.size) break;
     }
     await unpacking.end();
     if (isChanged(before, await file.stat(), bytes))

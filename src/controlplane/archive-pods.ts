@@ -3,7 +3,7 @@
 
 import { EtcdkeepError } from '../base/errors.ts';
 import { type EncryptionConfig, parseEncryptionConfig } from '../kubernetes/encryption-config.ts';
-import type { ArchiveFindings } from './archive-finding.ts';
+import type { ArchiveFindings, ArchiveRule } from './archive-finding.ts';
 import type { ArchiveMembers } from './archive-members.ts';
 import { Host, type LayoutName, MANIFESTS, STATIC_POD_RESOURCES } from './host.ts';
 import { PodManifest } from './kubeadm/manifest.ts';
@@ -65,6 +65,7 @@ const MAX_MANIFEST_LENGTH = 1 << 20;
 
 export class ArchivePods {
   readonly #findings: ArchiveFindings;
+  #isWhole = true;
   readonly #manifests = new Map<string, string>();
   /** By path; an administrator's may lie anywhere, and come before the manifest that names it. */
   readonly #configs = new Map<string, EncryptionConfig | EtcdkeepError>();
@@ -83,13 +84,17 @@ export class ArchivePods {
       this.#configs.set(path, parseConfig(path, text));
   }
 
-  /** What there is, once the archive has been read. */
-  judge(members: ArchiveMembers): ArchivedPods {
+  /**
+   * What there is, once the archive has been read.
+   * @param isWhole whether to its end: else nothing is said to be missing
+   */
+  judge(members: ArchiveMembers, isWhole: boolean): ArchivedPods {
+    this.#isWhole = isWhole;
     const { list } = members;
     if (list.some(({ path }) => path.startsWith('static-pod-resources/')))
       return this.#openshift(members);
     if (list.some(({ path }) => path.startsWith('etc/kubernetes/'))) return this.#kubeadm(members);
-    this.#findings.add('layout-unknown', "these are neither OpenShift's static pods nor kubeadm's");
+    this.#miss('layout-unknown', "these are neither OpenShift's static pods nor kubeadm's");
     return { layout: undefined, pods: [], encryption: undefined };
   }
 
@@ -109,16 +114,12 @@ export class ArchivePods {
         }),
     );
     for (const name of STATIC_POD_NAMES) {
-      if (revisions.get(name)!.size === 0) this.#findings.add('pod-missing', `there is no ${name}`);
+      if (revisions.get(name)!.size === 0) this.#miss('pod-missing', `there is no ${name}`);
     }
     for (const { name, revision } of pods) {
       const directory = `static-pod-resources/${name}-${revision}`;
       if (members.find(`${directory}/${name}.yaml`)?.sha256 !== undefined) continue;
-      this.#findings.add(
-        'pod-missing',
-        `revision ${revision} of ${name} has no manifest`,
-        directory,
-      );
+      this.#miss('pod-missing', `revision ${revision} of ${name} has no manifest`, directory);
     }
     const newest = pods.findLast(({ name }) => name === STATIC_POD_NAMES[0]);
     const config = `static-pod-resources/${newest?.name ?? ''}-${newest?.revision ?? ''}/secrets/encryption-config/encryption-config`;
@@ -132,7 +133,7 @@ export class ArchivePods {
       const path = `${MANIFESTS}/${name}.yaml`;
       const text = this.#manifests.get(path.slice(1));
       if (text === undefined) {
-        this.#findings.add('pod-missing', `there is no manifest of ${name}`);
+        this.#miss('pod-missing', `there is no manifest of ${name}`);
         continue;
       }
       pods.push({ name, path });
@@ -162,8 +163,12 @@ export class ArchivePods {
     const found = members.find(onHost.slice(1));
     if (found?.sha256 !== undefined) return found.path;
     const message = `${onHost} is not there, which ${manifest.path} names with --${flag}`;
-    this.#findings.add('member-missing', message);
+    this.#miss('member-missing', message);
     return undefined;
+  }
+
+  #miss(rule: ArchiveRule, message: string, member?: string): void {
+    if (this.#isWhole) this.#findings.add(rule, message, member);
   }
 
   #encryptionAt(path: string): ArchivedEncryption | undefined {
