@@ -2,7 +2,7 @@
 // Page ids of 8 bytes, ascending, behind the header; where its count is full, the first is the count.
 
 import type { Found } from './finding.ts';
-import type { Meta } from './meta.ts';
+import { type Meta, pagesInFile } from './meta.ts';
 import { HEADER_SIZE, PAGE_FLAGS, readPageHeader } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
@@ -37,7 +37,8 @@ export async function checkFreelist(
   const list = await locateIds(source, meta, freelist);
   // It is no freelist, which the walk has told of.
   if (list === undefined) return;
-  const free = new PageSet(pages);
+  const present = pagesInFile(meta, source);
+  const free = new PageSet(present);
   for (let from = list.start; from < list.end; from += CHUNK_SIZE) {
     const ids = new DataView(new ArrayBuffer(Math.min(CHUNK_SIZE, list.end - from)));
     await source.read(new Uint8Array(ids.buffer), from);
@@ -45,6 +46,9 @@ export async function checkFreelist(
       const page = Number(ids.getBigUint64(at, true));
       if (page < 2 || page >= pages) {
         report(freelist, `lists page ${page}, which the database does not have`);
+      } else if (page >= present) {
+        // Beyond the end of the file, which has been told of.
+        continue;
       } else if (!free.add(page)) {
         report(page, 'is in the freelist more than once');
       } else if (reached.has(page)) {
@@ -52,7 +56,7 @@ export async function checkFreelist(
       }
     }
   }
-  for (let page = 2; page < pages; page += 1) {
+  for (let page = 2; page < present; page += 1) {
     if (!reached.has(page) && !free.has(page))
       report(page, 'is neither in use nor in the freelist');
   }

@@ -35,6 +35,14 @@ export interface Meta {
   readonly txid: bigint;
 }
 
+/**
+ * Pages of which the file has anything: what is to be remembered of each of them is never more than that. A meta with
+ * a good checksum may claim 2^32 in a file of two.
+ */
+export function pagesInFile({ pages, pageSize }: Meta, { size }: PageSource): number {
+  return Math.min(pages, Math.ceil(size / pageSize));
+}
+
 /** A meta page in bytes that start at the page: what it says, or what is wrong with it. */
 type Parsed = Omit<Meta, 'page'> | string;
 

@@ -2,7 +2,7 @@
 // and lies within the database and the file.
 
 import type { Rule } from './finding.ts';
-import type { Meta } from './meta.ts';
+import { type Meta, pagesInFile } from './meta.ts';
 import { HEADER_SIZE, type PageHeader, readPageHeader } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
@@ -21,7 +21,7 @@ export class PageRuns {
   #buffer: Uint8Array;
 
   constructor(source: PageSource, meta: Meta, report: Report) {
-    this.reached = new PageSet(meta.pages);
+    this.reached = new PageSet(pagesInFile(meta, source));
     this.#source = source;
     this.#meta = meta;
     this.#report = report;
@@ -68,7 +68,12 @@ export class PageRuns {
     const header = readPageHeader(new DataView(bytes.buffer), 0);
     const defect = headerDefect(header, page, pages, flags);
     if (defect !== undefined) this.#report('header', page, defect);
-    return defect === undefined && this.reach(page, header.overflow) ? header : undefined;
+    if (defect !== undefined) return undefined;
+    if ((page + header.overflow + 1) * pageSize > this.#source.size) {
+      this.#report('truncated', page, 'continues beyond the end of the file');
+      return undefined;
+    }
+    return this.reach(page, header.overflow) ? header : undefined;
   }
 
   /**
@@ -80,10 +85,6 @@ export class PageRuns {
     const length = (overflow + 1) * pageSize;
     if (length > RUN_SIZE_MAX) {
       this.#report('header', page, `claims ${length} bytes`);
-      return undefined;
-    }
-    if (page * pageSize + length > this.#source.size) {
-      this.#report('truncated', page, 'continues beyond the end of the file');
       return undefined;
     }
     if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);

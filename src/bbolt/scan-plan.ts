@@ -3,7 +3,7 @@
 // they held before.
 
 import type { KeyRange } from './key-range.ts';
-import type { Meta } from './meta.ts';
+import { type Meta, pagesInFile } from './meta.ts';
 import type { LeafPage } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
@@ -20,7 +20,7 @@ export async function planScan(
   meta: Meta,
   keepBranch: (page: number, run: Uint8Array) => void,
 ): Promise<PageSet> {
-  const plan = new Planner(meta.pages, keepBranch);
+  const plan = new Planner(pagesInFile(meta, source), keepBranch);
   await walkTree(source, meta, plan, { scanned: plan, found: () => undefined });
   return plan.leaves;
 }

@@ -5,7 +5,7 @@ import { AlignedMemory } from '../../base/aligned-memory.ts';
 import { Crc32c } from '../../base/crc32c.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { checkFreelist } from '../../bbolt/freelist.ts';
-import { inspectMetas, type Meta, readMeta } from '../../bbolt/meta.ts';
+import { inspectMetas, type Meta, pagesInFile, readMeta } from '../../bbolt/meta.ts';
 import { PageScan } from '../../bbolt/page-scan.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { planScan } from '../../bbolt/scan-plan.ts';
@@ -145,7 +145,7 @@ class StoreReading {
       this.#follower = new RecordFollower(this.#columns, scheduled > finished);
       if (found !== undefined) this.#contents = new StoreContents(found);
     }
-    this.#summaries = new PageSummaries(meta.pageSize, meta.pages, {
+    this.#summaries = new PageSummaries(meta.pageSize, pagesInFile(meta, source), {
       crc32c: this.#crc32c,
       columns: this.#columns,
     });

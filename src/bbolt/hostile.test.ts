@@ -1,0 +1,32 @@
+// Files of a few kilobytes that were made to take hours or gigabytes.
+import { expect, it } from 'vitest';
+import { checkDatabase } from './check.ts';
+import { bucketValue, bytesSource, database, header, leafPage } from './testing.ts';
+
+/** The findings, each by its rule; the check is stopped at a hundred thousand of them. */
+async function rulesOf(bytes: Uint8Array) {
+  const source = bytesSource(bytes);
+  const rules: string[] = [];
+  const { meta } = await checkDatabase(source, ({ rule }) => {
+    rules.push(rule);
+    if (rules.length > 100_000) throw new Error('it finds without end');
+  });
+  return { rules, read: source.bytesRead, pages: meta?.pages };
+}
+
+const root = leafPage(2, [{ key: 'a', value: bucketValue(0, leafPage(0, [])), isBucket: true }]);
+
+it('a meta claims 2^32 pages, with a freelist: nothing is taken or told of for each', async () => {
+  const list = header(3, 0x10, 0);
+  const bytes = database([root, list], { pages: 2n ** 32n, freelist: 3n });
+  const before = process.memoryUsage().arrayBuffers;
+  const { rules, pages } = await rulesOf(bytes);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
+  expect(rules).toEqual(['truncated']);
+  expect(pages).toBe(2 ** 32);
+});
+
+it('a page claims to go on to the end of 2^32 pages', async () => {
+  const bytes = database([leafPage(2, [], 2 ** 32 - 4)], { pages: 2n ** 32n });
+  expect((await rulesOf(bytes)).rules).toEqual(['truncated', 'truncated']);
+});
