@@ -1,7 +1,7 @@
 // Files of a few kilobytes that were made to take hours or gigabytes.
 import { expect, it } from 'vitest';
 import { checkDatabase } from './check.ts';
-import { bucketValue, bytesSource, database, header, leafPage } from './testing.ts';
+import { branchPage, bucketValue, bytesSource, database, header, leafPage } from './testing.ts';
 
 /** The findings, each by its rule; the check is stopped at a hundred thousand of them. */
 async function rulesOf(bytes: Uint8Array) {
@@ -29,4 +29,18 @@ it('a meta claims 2^32 pages, with a freelist: nothing is taken or told of for e
 it('a page claims to go on to the end of 2^32 pages', async () => {
   const bytes = database([leafPage(2, [], 2 ** 32 - 4)], { pages: 2n ** 32n });
   expect((await rulesOf(bytes)).rules).toEqual(['truncated', 'truncated']);
+});
+
+it('each of many pages claims all that follow it: none is read or told of much more than twice', async () => {
+  const count = 200;
+  const names = Array.from({ length: count }, (_, index) => String(index).padStart(3, '0'));
+  // In descending order: no page was reached before, and all that it claims were.
+  const children = names.map((name, index) => [name, 13 + count - index] as const);
+  const branch = Buffer.concat([branchPage(2, children)], 12 * 1024);
+  branch.writeUInt32LE(11, 12);
+  const leaves = names.map((_, index) => leafPage(14 + index, [], count - 1 - index));
+  const { rules, read } = await rulesOf(database([branch, ...leaves]));
+  const pages = 2 + 12 + count;
+  expect(read).toBeLessThan(4 * pages * 1024);
+  expect(rules.filter((rule) => rule === 'repeated').length).toBeLessThan(3 * pages);
 });

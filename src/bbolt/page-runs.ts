@@ -19,9 +19,11 @@ export class PageRuns {
   readonly #meta: Meta;
   readonly #report: Report;
   #buffer: Uint8Array;
+  #overlapsLeft: number;
 
   constructor(source: PageSource, meta: Meta, report: Report) {
-    this.reached = new PageSet(pagesInFile(meta, source));
+    this.#overlapsLeft = pagesInFile(meta, source);
+    this.reached = new PageSet(this.#overlapsLeft);
     this.#source = source;
     this.#meta = meta;
     this.#report = report;
@@ -36,15 +38,27 @@ export class PageRuns {
     return false;
   }
 
-  /** @returns whether the page itself was not reached before */
+  /**
+   * Marks the run of a page as reached. Runs may lie over each other as far as all pages of the file would be read
+   * twice: where each of a million pages claims all that follow it, reading them would take years.
+   * @returns whether the run is to be gone into: the page itself was not reached before
+   */
   reach(page: number, overflow: number): boolean {
-    let isNew = true;
-    for (let id = page; id <= page + overflow; id += 1) {
-      if (this.reached.add(id)) continue;
-      this.#report('repeated', id, 'is referred to more than once');
-      if (id === page) isNew = false;
+    if (!this.reached.add(page)) {
+      this.#reportRepeated(page);
+      return false;
     }
-    return isNew;
+    for (let id = page + 1; id <= page + overflow; id += 1) {
+      if (this.reached.add(id)) continue;
+      this.#reportRepeated(id);
+      if (this.#overlapsLeft === 0) return false;
+      this.#overlapsLeft -= 1;
+    }
+    return true;
+  }
+
+  #reportRepeated(page: number): void {
+    this.#report('repeated', page, 'is referred to more than once');
   }
 
   /**
