@@ -44,3 +44,25 @@ it('each of many pages claims all that follow it: none is read or told of much m
   expect(read).toBeLessThan(4 * pages * 1024);
   expect(rules.filter((rule) => rule === 'repeated').length).toBeLessThan(3 * pages);
 });
+
+/** A page of elements that all have the same key and value: a bucket that is such a page, and so on. */
+function sharedBuckets(id: number, levels: number, fan: number): Buffer {
+  const inner = levels === 0 ? leafPage(0, []) : sharedBuckets(0, levels - 1, fan);
+  const value = bucketValue(0, inner);
+  const heads = Array.from({ length: fan }, (_, index) => {
+    const head = Buffer.alloc(16);
+    head.writeUInt32LE(1);
+    head.writeUInt32LE((fan - index) * 16, 4);
+    head.writeUInt32LE(1, 8);
+    head.writeUInt32LE(value.length, 12);
+    return head;
+  });
+  return Buffer.concat([header(id, 2, fan), ...heads, Buffer.from('k'), value]);
+}
+
+it('inline buckets share their bytes on each of many levels', async () => {
+  const bytes = database([sharedBuckets(2, 30, 5)], { pageSize: 4096 });
+  const { rules } = await rulesOf(bytes);
+  expect(rules.length).toBeLessThan(4096 / 16);
+  expect(new Set(rules)).toEqual(new Set(['key-order']));
+});
