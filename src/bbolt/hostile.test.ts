@@ -1,7 +1,16 @@
 // Files of a few kilobytes that were made to take hours or gigabytes.
 import { expect, it } from 'vitest';
 import { checkDatabase } from './check.ts';
-import { branchPage, bucketValue, bytesSource, database, header, leafPage } from './testing.ts';
+import { pageSizeOfHead } from './meta.ts';
+import {
+  branchPage,
+  bucketValue,
+  bytesSource,
+  database,
+  header,
+  leafPage,
+  metaPage,
+} from './testing.ts';
 
 /** The findings, each by its rule; the check is stopped at a hundred thousand of them. */
 async function rulesOf(bytes: Uint8Array) {
@@ -66,3 +75,12 @@ it('inline buckets share their bytes on each of many levels', async () => {
   expect(rules.length).toBeLessThan(4096 / 16);
   expect(new Set(rules)).toEqual(new Set(['key-order']));
 });
+
+it.each([0, 1, 512, 3000, 2 ** 25])(
+  'a meta with a good checksum says pages of %i bytes',
+  (pageSize) => {
+    const fields = { pageSize, root: 2n, freelist: 2n ** 64n - 1n, pages: 3n, txid: 1n };
+    // Whoever scans a stream would look for pages of it, a page at each byte.
+    expect(pageSizeOfHead(metaPage(0, fields))).toBeUndefined();
+  },
+);

@@ -46,13 +46,17 @@ export function pagesInFile({ pages, pageSize }: Meta, { size }: PageSource): nu
 /** A meta page in bytes that start at the page: what it says, or what is wrong with it. */
 type Parsed = Omit<Meta, 'page'> | string;
 
+function isPageSize(size: number): boolean {
+  return size >= PAGE_SIZE_MIN && size <= PAGE_SIZE_MAX && Number.isInteger(Math.log2(size));
+}
+
 /**
  * Page size of a database, from its first bytes, if its first meta page is valid.
  * @param head the first bytes of the file; 80 are enough
  */
 export function pageSizeOfHead(head: Uint8Array): number | undefined {
   const parsed = parseMeta(head);
-  return typeof parsed === 'string' ? undefined : parsed.pageSize;
+  return typeof parsed !== 'string' && isPageSize(parsed.pageSize) ? parsed.pageSize : undefined;
 }
 
 /**
@@ -139,8 +143,7 @@ async function heldAgainstFile(
   found: Found,
 ): Promise<Meta | undefined> {
   const { page, pageSize, pages } = meta;
-  const isPowerOfTwo = Number.isInteger(Math.log2(pageSize));
-  if (pageSize < PAGE_SIZE_MIN || pageSize > PAGE_SIZE_MAX || !isPowerOfTwo || pages > PAGES_MAX) {
+  if (!isPageSize(pageSize) || pages > PAGES_MAX) {
     const message =
       pages > PAGES_MAX
         ? `it is said to have ${pages} pages, which no database has`
