@@ -9,6 +9,8 @@ describe('a duration', () => {
     ['1.5h', 5_400_000],
     ['2h0m1s', 7_201_000],
     ['0.5s', 500],
+    ['1000h', 2 ** 31 - 1],
+    [`${'9'.repeat(400)}h`, 2 ** 31 - 1],
   ])('%s', (text, milliseconds) => expect(parseDuration(text)).toBe(milliseconds));
 
   it.each(['', '5', '0s', '-5s', '5 s', '5d', 's', '1m30', '5sx', '1e3s', '٣s'])(
@@ -33,9 +35,21 @@ describe('a size', () => {
     ['1GB', 1e9],
   ])('%s', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
-  it.each(['', '0', '-1', '0.5', '5mb', '5M', 'MB', '1,5MB', 'constructor', '1e9', 'Infinity'])(
-    '"%s" is none',
-    (text) => expect(() => parseBytes(text)).toThrow(`"${text}" is not a size such as`),
+  it.each([
+    '',
+    '0',
+    '-1',
+    '0.5',
+    '5mb',
+    '5M',
+    'MB',
+    '1,5MB',
+    'constructor',
+    '1e9',
+    'Infinity',
+    '9'.repeat(400),
+  ])('"%s" is none', (text) =>
+    expect(() => parseBytes(text)).toThrow(`"${text}" is not a size such as`),
   );
 });
 

@@ -7,9 +7,12 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** 24 days. Node's timers hold no more: what is given more fires at once (nodejs.org/api/timers.html, setTimeout). */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /**
  * Parses a duration as etcdctl takes it: Go's `300ms`, `5s`, `1m30s`, `1.5h`.
- * @returns milliseconds, more than 0
+ * @returns milliseconds, more than 0; what is longer than a timer can be is as long as one can be
  * @throws SyntaxError
  */
 export function parseDuration(text: string): number {
@@ -18,7 +21,7 @@ export function parseDuration(text: string): number {
   if (parts.map((part) => part[0]).join('') !== text || total <= 0) {
     throw new SyntaxError(`"${text}" is not a duration such as 300ms, 5s or 1m30s`);
   }
-  return total;
+  return Math.min(total, TIMER_MAX_MS);
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -40,7 +43,8 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 export function parseBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?) ?([A-Za-z]*)$/.exec(text);
   const bytes = Math.floor(Number(match?.[1]) * (SIZE_UNITS[match?.[2] ?? ''] ?? Number.NaN));
-  if (!(bytes >= 1)) throw new SyntaxError(`"${text}" is not a size such as 50MB or 64MiB`);
+  if (!(bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER))
+    throw new SyntaxError(`"${text}" is not a size such as 50MB or 64MiB`);
   return bytes;
 }
 
