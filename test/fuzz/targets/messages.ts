@@ -206,10 +206,14 @@ const FRAMES = Buffer.concat([
   frame(1, 5, DIVERTED, Buffer.alloc(10, 0x88)),
 ]);
 
+/** More padding than the frame is long. */
+const OVERPADDED = frame(0, 8, DIVERTED, Buffer.alloc(30, 40));
+
 const frames: Target = {
   name: 'frames',
   weight: 3,
-  make: (random) => mutateText(FRAMES, random),
+  make: (random) =>
+    mutateText(random.chance(0.1) ? Buffer.concat([FRAMES, OVERPADDED]) : FRAMES, random),
   run(input, random) {
     const whole = split(
       input,
