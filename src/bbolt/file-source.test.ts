@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,8 +47,15 @@ describe('openFileSource', () => {
   });
 
   it('it is a directory', () => {
-    const source = openFileSource(directory);
-    expect(() => source.read(Buffer.alloc(1), 0)).toThrow(/it is a directory/);
-    source.close();
+    expect(() => openFileSource(directory)).toThrow('cannot read the database: it is a directory');
+  });
+
+  it.each(['pipe', '/dev/zero', '/dev/tty'])('it is no file: %s', (name) => {
+    const path = join(directory, name);
+    if (name === 'pipe') execFileSync('mkfifo', [path]);
+    // A pipe that nobody writes to: it does not wait.
+    expect(() => openFileSource(name === 'pipe' ? path : name)).toThrow(
+      expect.objectContaining({ code: 'file-failed' }),
+    );
   });
 });

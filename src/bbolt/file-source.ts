@@ -1,6 +1,6 @@
 // A database in a file. Reads are synchronous: a page is read in less time than a callback takes.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { EtcdkeepError, readError } from '../base/errors.ts';
 import type { PageSource } from './page-source.ts';
 
@@ -15,8 +15,10 @@ export interface FileSource extends PageSource {
  * @throws EtcdkeepError `file-failed`
  */
 export function openFileSource(path: string, size?: number): FileSource {
-  const file = attempt('open the database', path, () => openSync(path, 'r'));
-  const fileSize = attempt('read the size of the database', path, () => fstatSync(file).size);
+  // Without O_NONBLOCK the opening of a pipe waits for a writer, and that of a terminal may take it over.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+  const file = attempt('open the database', path, () => openSync(path, flags));
+  const fileSize = attempt('read the database', path, () => sizeOfFile(file));
   return {
     size: Math.min(size ?? fileSize, fileSize),
     read(into, offset) {
@@ -39,6 +41,14 @@ export function openFileSource(path: string, size?: number): FileSource {
     },
     close: () => closeSync(file),
   };
+}
+
+/** Closes what is no file: a device has no size, and a pipe no places. */
+function sizeOfFile(file: number): number {
+  const found = fstatSync(file);
+  if (found.isFile()) return found.size;
+  closeSync(file);
+  throw new Error(found.isDirectory() ? 'it is a directory' : 'it is not a file');
 }
 
 function attempt<T>(operation: string, path: string, call: () => T): T {
