@@ -141,6 +141,14 @@ describe('checkStore', () => {
     expect(await check(store(records, notes))).toEqual(lines);
   });
 
+  it('tells of a note that etcd could not read beside a record that does not fit', async () => {
+    const records = [put(2, 'a', 2, 1), put(3, 'a', 2, 3)];
+    expect(await check(store(records, [{ key: 'term', value: 'abc' }]))).toEqual([
+      'history: revision 3 has version 3 after version 1 (page 2)',
+      'notes: meta/term is 3 bytes long, not 8',
+    ]);
+  });
+
   it('of a damaged tree tells of the tree, and of the records that it reaches', async () => {
     const bytes = store([put(2, 'a', 2, 1), put(3, 'a', 2, 3)]);
     bytes.writeUInt8(0, 16);
