@@ -88,6 +88,13 @@ export class PageScan {
     this.#position = end;
   }
 
+  /** Passes over the next bytes of the file, in which no page that is looked at begins or goes on. */
+  skip(length: number): void {
+    this.#joinPages = [];
+    this.#joinWanted = 0;
+    this.#position += length;
+  }
+
   /** Remembers a run that goes beyond the chunk. */
   #beginJoin(id: number, runLength: number): void {
     const page = id * this.#pageSize;

@@ -17,6 +17,12 @@ export class PageSet {
     return (this.#bits[Math.floor(page / 8)]! & (1 << (page % 8))) !== 0;
   }
 
+  /** Whether it has any of these, or of the seven before and behind them. */
+  hasNear(first: number, last: number): boolean {
+    const end = Math.floor(last / 8) + 1;
+    return this.#bits.subarray(Math.floor(first / 8), end).some((bits) => bits !== 0);
+  }
+
   /** @returns whether it was not there before */
   add(page: number): boolean {
     const index = Math.floor(page / 8);

@@ -162,8 +162,16 @@ class StoreReading {
     const chunk = this.#memory.reserve(CHUNK_SIZE);
     const { size } = this.#source;
     const end = this.#wish.seen === undefined ? Math.min(size, pages * pageSize) : size;
+    let hadLeaves = false;
     for (let offset = 0; offset < end; offset += CHUNK_SIZE) {
       const length = Math.min(CHUNK_SIZE, end - offset);
+      const hasLeaves = leaves.hasNear(offset / pageSize, (offset + length - 1) / pageSize);
+      // Free pages are not read, be it a terabyte of them in a hole of the file; a leaf before may go on here.
+      if (this.#wish.seen === undefined && !hasLeaves && !hadLeaves) {
+        scan.skip(length);
+        continue;
+      }
+      hadLeaves = hasLeaves;
       const bytes = this.#memory.view(chunk, length);
       await this.#source.read(bytes, offset);
       const seen = this.#wish.seen?.(bytes);
