@@ -1,11 +1,19 @@
 // Everything that takes bytes which somebody else wrote.
 import type { Target } from '../target.ts';
+import { ARCHIVES } from './archives.ts';
 import { databases, largeDatabases } from './databases.ts';
 import { MESSAGES } from './messages.ts';
 import { TEXTS } from './texts.ts';
 import { words } from './words.ts';
 
-export const TARGETS: readonly Target[] = [databases, largeDatabases, ...MESSAGES, ...TEXTS, words];
+export const TARGETS: readonly Target[] = [
+  databases,
+  largeDatabases,
+  ...ARCHIVES,
+  ...MESSAGES,
+  ...TEXTS,
+  words,
+];
 
 /** @throws if there is none of that name */
 export function targetOf(name: string): Target {
