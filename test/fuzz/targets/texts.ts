@@ -30,7 +30,7 @@ function isInItsPlace(text: string): boolean {
 
 /** What a library warns of goes to stderr past us, and may quote the file. */
 async function withoutWarnings<T>(call: () => Promise<T>): Promise<T> {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   const warnings: unknown[] = [];
   process.emitWarning = (warning: unknown) => void warnings.push(warning);
   try {
