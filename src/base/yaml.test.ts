@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseYaml, YamlSyntaxError } from './yaml.ts';
 
 const errorOf = (text: string): YamlSyntaxError => {
@@ -21,6 +21,13 @@ describe('parseYaml', () => {
     const error = errorOf('secret: c2VjcmV0\nother: "c2VjcmV0\n');
     expect(error.line).toBeGreaterThan(1);
     expect(JSON.stringify([error.message, error])).not.toContain('c2VjcmV0');
+  });
+
+  it('prints no warning, which would quote it', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockReturnValue();
+    expect(parseYaml('{? {secret: c2VjcmV0} : 1}')).toBeTypeOf('object');
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 
   it.each([

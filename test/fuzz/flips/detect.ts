@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { checkStore } from '../../../src/etcd/store/check-store.ts';
 import { readDatabaseStatus } from '../../../src/etcd/store/database-status.ts';
 import { hashKV } from '../../../src/etcd/store/hash-kv.ts';
+import { isStoreRule } from '../../../src/etcd/store/store-finding.ts';
 import { CountingSource } from '../counting-source.ts';
 
 const TRAILER = 32;
-const OF_STORE = new Set(['record', 'history', 'notes']);
 
 /** Who says that something is wrong. */
 export interface Detection {
@@ -25,7 +25,7 @@ export const detectWithReaders: Detect = async (file) => {
   const digest = !createHash('sha256').update(body).digest().equals(file.subarray(-TRAILER));
   let [structure, store] = [false, false];
   await checkStore(new CountingSource(body), ({ rule }) => {
-    if (OF_STORE.has(rule)) store = true;
+    if (isStoreRule(rule)) store = true;
     else structure = true;
   });
   return { digest, structure, store };
