@@ -81,7 +81,7 @@ describe('Cursor', () => {
       }),
       { numRuns: 25 },
     );
-  });
+  }, 30_000);
 
   it('seeks every key and between all of them, from wherever it is', async () => {
     const { bytes } = await writeDatabase(new Map([['b', many]]), { pageSize: 1024 });

@@ -5,6 +5,7 @@ import { checkDatabase } from './check.ts';
 import { openBucket } from './cursor.ts';
 import { DatabaseEdit } from './edit.ts';
 import { readMeta } from './meta.ts';
+import type { PageSource } from './page-source.ts';
 import { branchPage, bucketValue, bytesSource, database, header, leafPage } from './testing.ts';
 import {
   type AnyChange,
@@ -78,7 +79,7 @@ describe('DatabaseEdit', () => {
       ),
       { numRuns: 60 },
     );
-  }, 20_000);
+  }, 30_000);
 
   // What bbolt and etcd wrote: other shapes than those of our own writer.
   it.each(DATABASES)('changes the database %s', async (name) => {
@@ -130,7 +131,7 @@ describe('DatabaseEdit', () => {
         expect([...found.keys()]).toEqual(keys.filter((_, index) => !isGone(index)));
       }
     }
-  });
+  }, 30_000);
 
   it('a bucket grows out of its element, and goes back into it', async () => {
     const small: Contents = new Map([['b', numbered(3, 20)]]);
@@ -212,6 +213,46 @@ describe('DatabaseEdit', () => {
     expect(await findingsOf(edited.bytes)).toEqual([]);
     const bucket = (await openBucket(bytesSource(edited.bytes), [keyOf('b')]))!;
     expect(bucket.sequence).toBe(77n);
+  });
+
+  it('of more than 4 GiB', async () => {
+    const pages = 3_000_000;
+    const head = database(
+      [
+        leafPage(2, [{ key: 'b', value: bucketValue(3), isBucket: true }]),
+        leafPage(3, [{ key: 'k' }]),
+      ],
+      {
+        pageSize: 4096,
+        pages: BigInt(pages),
+      },
+    );
+    const parts = new Map<number, Buffer>([[0, head]]);
+    // Nothing but zeroes between what was written where.
+    const source: PageSource = {
+      size: pages * 4096,
+      read(into, offset) {
+        into.fill(0);
+        for (const [start, part] of parts) {
+          if (offset >= start && offset < start + part.length)
+            into.set(part.subarray(offset - start, offset - start + into.length));
+        }
+        return undefined;
+      },
+    };
+    const large = await DatabaseEdit.open(source);
+    large.bucket(keyOf('b')).put(keyOf('far'), Buffer.alloc(9000, 'x'));
+    const { size } = await large.commit({
+      write(bytes, offset) {
+        parts.set(offset, Buffer.from(bytes));
+        return undefined;
+      },
+    });
+    expect(size).toBe((pages + 4) * 4096);
+    const cursor = (await openBucket({ ...source, size }, [keyOf('b')]))!;
+    expect(await cursor.seek(keyOf('far'))).toBe(true);
+    expect(cursor.page).toBe(pages);
+    expect(Buffer.from(cursor.value).equals(Buffer.alloc(9000, 'x'))).toBe(true);
   });
 
   it('a branch page with a single child, as others may have left it, is no hindrance', async () => {

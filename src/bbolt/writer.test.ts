@@ -52,9 +52,9 @@ describe('DatabaseWriter', () => {
         };
         expect((await walkTree(source, await readMeta(source), visitor)).size).toBe(pages);
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
-  });
+  }, 30_000);
 
   it.each([
     [0, 1],
