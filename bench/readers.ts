@@ -6,8 +6,8 @@ import { closeSync, copyFileSync, mkdtempSync, openSync, readSync, rmSync } from
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, formatCount } from '../src/base/units.ts';
+import { type FoundBbolt, prepareBbolt } from '../test/servers/bbolt.ts';
 import type { EtcdBinaries } from '../test/servers/versions.ts';
-import { prepareBbolt } from './bbolt.ts';
 import { ETCDKEEP, type Measured, measure, median } from './measure.ts';
 import { type BenchSnapshot, takeSnapshots } from './snapshots.ts';
 
@@ -55,11 +55,7 @@ export async function benchReaders({ readers, sizeBytes, rounds, release }: Read
   }
 }
 
-function raceOf(
-  reader: Reader,
-  etcdutl: string,
-  bbolt: Awaited<ReturnType<typeof prepareBbolt>>,
-): Race | string {
+function raceOf(reader: Reader, etcdutl: string, bbolt: FoundBbolt): Race | string {
   switch (reader) {
     case 'status':
       return {
@@ -82,7 +78,7 @@ function raceOf(
       if ('reason' in bbolt) return `check: bbolt cannot be had: ${bbolt.reason}`;
       return {
         ours: (path) => ['snapshot', 'check', '--structure-only', path],
-        theirs: (path) => [bbolt.path, 'check', path],
+        theirs: (path) => [bbolt.program, 'check', path],
         peer: 'bbolt check',
         wall: 1,
         memory: 0.1,

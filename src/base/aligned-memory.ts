@@ -15,7 +15,7 @@ export const CRC32C_TABLES_OFFSET = 0;
 export const SCRATCH_OFFSET = 52 * 1024;
 export const SCRATCH_SIZE = ALIGNMENT - SCRATCH_OFFSET;
 
-/** All of it. Address space only: a page that is never touched costs no memory. */
+/** Address space only: a page that is never touched costs no memory, but the collector reckons with it. */
 const MEMORY_SIZE = 64 * 1024 * 1024;
 
 /** Page-aligned memory that checksums can be computed in; see the layout above. */
@@ -25,8 +25,9 @@ export class AlignedMemory {
   readonly bytes: Buffer<ArrayBuffer>;
   #reservedEnd = ALIGNMENT;
 
-  constructor() {
-    const pages = MEMORY_SIZE / 65_536;
+  /** @param size of all of it, in bytes: a multiple of ALIGNMENT */
+  constructor(size = MEMORY_SIZE) {
+    const pages = size / 65_536;
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.bytes = Buffer.from(this.wasm.buffer);
   }
@@ -38,7 +39,7 @@ export class AlignedMemory {
   reserve(length: number): number {
     const offset = this.#reservedEnd;
     const end = offset + Math.ceil(length / ALIGNMENT) * ALIGNMENT;
-    if (end > MEMORY_SIZE) throw new RangeError(`cannot reserve ${length} bytes`);
+    if (end > this.bytes.length) throw new RangeError(`cannot reserve ${length} bytes`);
     this.#reservedEnd = end;
     return offset;
   }

@@ -74,7 +74,10 @@ async function wearOut(member: EtcdMember): Promise<void> {
   expect(await gateway.count()).toBe(BigInt(500 + 2));
   const saved = join(directoryForTest(), 'saved.db');
   expect(await member.etcdctl(['snapshot', 'save', saved])).toMatchObject({ code: 0 });
-  expect(await runCli(['snapshot', 'check', saved])).toMatchObject({ code: 0, stdout: '' });
+  const checked = await runCli(['snapshot', 'check', saved]);
+  expect(checked.code).toBe(0);
+  // But for the warning that etcdutl's restore leaves raft's old members there.
+  expect(checked.stdout).toMatch(/^(member +warning: .*\n)?$/);
 }
 
 describeEachVersion('a member', (version) => {

@@ -1,21 +1,18 @@
 // bbolt's own command, which checks a database and compacts it: found in the cache or on the PATH, or built
 // from its published Go module.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../src/base/errors.ts';
 import { cacheDirectory, fillCache, isExecutable, reasonFile, rememberReason } from './cache.ts';
-import { type CommandResult, lastLine, runCommand } from './command.ts';
+import { type CommandResult, runCommand } from './command.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
-import { canBuild } from './go-build.ts';
+import { buildProgram, canBuild } from './go-build.ts';
 import { findOnPath } from './processes.ts';
 
-export const BBOLT_VERSION = '1.4.3';
+export const BBOLT_VERSION = '1.5.0';
 
 const NAME = `bbolt-${BBOLT_VERSION}`;
 const MODULE = 'go.etcd.io/bbolt';
-
-/** Far beyond the few seconds that it takes. */
-const BUILD_TIMEOUT_MS = 5 * 60_000;
 
 /** The program, or one sentence that says why it cannot be had. */
 export type FoundBbolt =
@@ -62,21 +59,9 @@ function cached(): string {
 async function build(): Promise<void> {
   const scratch = temporaryDirectory();
   try {
-    await writeFile(
-      join(scratch, 'go.mod'),
-      `module etcdkeep.test/servers\n\ngo 1.24\n\nrequire ${MODULE} v${BBOLT_VERSION}\n`,
-    );
     await fillCache(join(cacheDirectory(), NAME), async (directory) => {
-      const output = join(directory, 'bbolt');
-      const program = `${MODULE}/cmd/bbolt`;
-      // -mod=mod lets go add the indirect requirements and go.sum by itself.
-      const flags = ['-mod=mod', '-trimpath', '-ldflags', '-s -w', '-o', output, program];
-      const { code, stderr } = await runCommand('go', ['build', ...flags], {
-        cwd: scratch,
-        env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOWORK: 'off' },
-        timeoutMs: BUILD_TIMEOUT_MS,
-      });
-      if (code !== 0) throw new Error(`go build ${program} failed: ${lastLine(stderr)}`);
+      const program = { module: MODULE, main: `${MODULE}/cmd/bbolt`, version: BBOLT_VERSION };
+      await buildProgram(scratch, program, join(directory, 'bbolt'));
     });
   } finally {
     removeTemporaryDirectory(scratch);

@@ -55,6 +55,8 @@ export interface ReadStore {
 const UNREAD = { pagesReachable: 0, status: undefined, liveKeys: 0, hashKV: undefined };
 
 const CHUNK_SIZE = 1024 * 1024;
+/** A chunk, and what the scan puts together from two. */
+const MEMORY_SIZE = 2 * CHUNK_SIZE;
 const LAST_REVISION = 2n ** 63n - 1n;
 
 /** What is gone on with where it is not known what was compacted: a missing record says nothing then. */
@@ -117,7 +119,7 @@ class StoreReading {
   readonly #wish: StoreWish;
   readonly #found: ((finding: StoreFinding) => void) | undefined;
   readonly #facts: Pick<StoreFacts, 'finishedCompactRevision' | 'scheduledCompactRevision'>;
-  readonly #memory = new AlignedMemory();
+  readonly #memory = new AlignedMemory(MEMORY_SIZE);
   readonly #crc32c: Crc32c | undefined;
   readonly #columns: RecordColumns | undefined;
   readonly #follower: RecordFollower | undefined;
