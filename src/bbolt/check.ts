@@ -5,7 +5,8 @@ import type { Finding, Found } from './finding.ts';
 import { checkFreelist } from './freelist.ts';
 import { inspectMetas, type Meta } from './meta.ts';
 import type { PageSource } from './page-source.ts';
-import { type TreeVisitor, walkTree } from './walk.ts';
+import type { TreeVisitor } from './tree-visitor.ts';
+import { walkTree } from './walk.ts';
 
 export interface CheckedDatabase {
   /** Undefined if neither meta page can be used: then nothing else was looked at. */

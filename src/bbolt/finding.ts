@@ -29,6 +29,8 @@ export type Rule =
   | 'single-child'
   /** A leaf page without elements that is not all of its bucket. */
   | 'empty'
+  /** A leaf page that bbolt reads, and would not have written. */
+  | 'odd'
   /** The freelist, where it is kept in the file. */
   | 'freelist';
 

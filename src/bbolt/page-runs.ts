@@ -3,12 +3,15 @@
 
 import type { Rule } from './finding.ts';
 import { type Meta, pagesInFile } from './meta.ts';
-import { HEADER_SIZE, type PageHeader, readPageHeader } from './page.ts';
+import { ELEMENT_SIZE, HEADER_SIZE, PAGE_FLAGS, type PageHeader, readPageHeader } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
 
 /** A leaf may hold four elements of any size, but etcd refuses requests beyond 1.5 MiB by default. */
 export const RUN_SIZE_MAX = 128 * 1024 * 1024;
+
+/** Values of a leaf this long are passed over where nobody looks at them. */
+const SPARSE_SIZE_MIN = 64 * 1024;
 
 /** Told of what is wrong with a page, as a sentence without its subject. */
 export type Report = (rule: Rule, page: number, defect: string) => void;
@@ -92,19 +95,49 @@ export class PageRuns {
 
   /**
    * Reads the run that begins with a page.
+   * @param options.keysOnly where nobody looks at values: then those of a long leaf need not be read
    * @returns bytes that the next read uses again; undefined if it cannot be read
    */
-  async read(page: number, { overflow }: PageHeader): Promise<Uint8Array | undefined> {
+  async read(
+    page: number,
+    header: PageHeader,
+    { keysOnly = false }: { readonly keysOnly?: boolean } = {},
+  ): Promise<Uint8Array | undefined> {
     const { pageSize } = this.#meta;
-    const length = (overflow + 1) * pageSize;
+    const length = (header.overflow + 1) * pageSize;
     if (length > RUN_SIZE_MAX) {
       this.#report('header', page, `claims ${length} bytes`);
       return undefined;
     }
     if (length > this.#buffer.length) this.#buffer = new Uint8Array(length);
     const run = this.#buffer.subarray(0, length);
+    const isSparse = keysOnly && length >= SPARSE_SIZE_MIN && header.flags === PAGE_FLAGS.leaf;
+    if (isSparse && (await this.#readKeys(run, page, header.count))) return run;
     await this.#source.read(run, page * pageSize);
     return run;
+  }
+
+  /**
+   * Reads of a leaf what is before its values and between them, and leaves the values as whatever is in the buffer.
+   * @returns whether that is enough
+   */
+  async #readKeys(run: Uint8Array, page: number, count: number): Promise<boolean> {
+    const start = page * this.#meta.pageSize;
+    const heads = HEADER_SIZE + count * ELEMENT_SIZE;
+    if (heads > run.length) return false;
+    await this.#source.read(run.subarray(0, heads), start);
+    const view = new DataView(run.buffer, run.byteOffset, run.length);
+    let keyBytes = 0;
+    for (let element = HEADER_SIZE; element < heads; element += ELEMENT_SIZE) {
+      const key = element + view.getUint32(element + 4, true);
+      const keySize = view.getUint32(element + 8, true);
+      keyBytes += keySize;
+      // What is in a bucket is in its value; and keys that lie over each other could be read without end.
+      if (view.getUint32(element, true) !== 0 || keyBytes > run.length) return false;
+      if (key < heads || key + keySize > run.length) continue;
+      await this.#source.read(run.subarray(key, key + keySize), start + key);
+    }
+    return true;
   }
 }
 

@@ -21,6 +21,13 @@ export interface PageSink {
  */
 const JOIN_SIZE = 256 * 1024;
 
+export interface ScanOptions {
+  /** Pages that are looked at, where it is known which. */
+  readonly wanted?: PageSet;
+  /** Bytes of the longest run that is put together, if not JOIN_SIZE. */
+  readonly joinSize?: number;
+}
+
 /**
  * Bytes looked into for each byte of a chunk. Stale pages may claim overflow that covers other
  * pages; this is what bounds the work where many do.
@@ -47,14 +54,14 @@ export class PageScan {
   /** The pages in #join that those runs begin with. */
   #joinPages: number[] = [];
   #joinPosition = 0;
+  readonly #joinSize: number;
 
-  /** @param wanted pages that are looked at, where it is known which */
   constructor(
     memory: AlignedMemory,
     pageSize: number,
     pages: number,
     sink: PageSink,
-    wanted?: PageSet,
+    { wanted, joinSize = JOIN_SIZE }: ScanOptions = {},
   ) {
     // Not the Buffer itself: code that sees one kind of array only is faster.
     this.#bytes = new Uint8Array(memory.bytes.buffer);
@@ -63,7 +70,8 @@ export class PageScan {
     this.#pages = pages;
     this.#sink = sink;
     this.#wanted = wanted;
-    this.#join = memory.reserve(JOIN_SIZE);
+    this.#joinSize = joinSize;
+    this.#join = memory.reserve(joinSize);
   }
 
   /**
@@ -100,7 +108,7 @@ export class PageScan {
     const page = id * this.#pageSize;
     const start = this.#joinPages.length > 0 ? this.#joinPosition : page;
     const wanted = page - start + runLength;
-    if (wanted > JOIN_SIZE) return;
+    if (wanted > this.#joinSize) return;
     this.#joinPosition = start;
     this.#joinWanted = Math.max(this.#joinWanted, wanted);
     this.#joinPages.push(id);

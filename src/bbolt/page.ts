@@ -190,6 +190,8 @@ export class LeafPage extends ElementPage {
   /** Whether the keys and values lie in a row without a gap, as bbolt writes them. */
   isContiguous = true;
   bucketCount = 0;
+  /** Whether all flags of all elements are known. */
+  hasKnownFlags = true;
 
   get hasBuckets(): boolean {
     return this.bucketCount > 0;
@@ -206,6 +208,7 @@ export class LeafPage extends ElementPage {
     this.dataLength = 0;
     this.isContiguous = true;
     this.bucketCount = 0;
+    this.hasKnownFlags = true;
     let previousStart = dataStart;
     let previousKeyEnd = dataStart;
     let previousEnd = dataStart;
@@ -223,7 +226,9 @@ export class LeafPage extends ElementPage {
         return outOfOrder(index);
       }
       if (keyStart !== previousEnd) this.isContiguous = false;
-      if ((view.getUint32(element, true) & BUCKET_FLAG) !== 0) {
+      const flags = view.getUint32(element, true);
+      if (flags > BUCKET_FLAG) this.hasKnownFlags = false;
+      if ((flags & BUCKET_FLAG) !== 0) {
         this.bucketCount += 1;
         if (valueEnd - keyEnd < BUCKET_HEADER_SIZE) return noBucket(index);
       }
@@ -234,6 +239,12 @@ export class LeafPage extends ElementPage {
     }
     // Elements may leave gaps, but what overlaps could make a small page cost much to read.
     return this.dataLength > end - dataStart ? 'has elements that overlap' : undefined;
+  }
+
+  /** What no bbolt writes and every bbolt lets pass, each as a sentence without a subject. */
+  *oddities(): Generator<string> {
+    if (!this.hasKnownFlags) yield 'has an element with flags that are none';
+    if (!this.isContiguous) yield 'has room between its elements, where others may have been';
   }
 
   elementDefect(index: number): string | undefined {

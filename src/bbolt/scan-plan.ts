@@ -7,7 +7,8 @@ import { type Meta, pagesInFile } from './meta.ts';
 import type { LeafPage } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
-import { type ScannedPages, type TreeVisitor, walkTree } from './walk.ts';
+import type { ScannedPages, TreeVisitor } from './tree-visitor.ts';
+import { walkTree } from './walk.ts';
 
 /**
  * Reads the branch pages. What is wrong with them is passed over: the walk that follows the scan tells of it.

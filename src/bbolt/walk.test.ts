@@ -10,7 +10,8 @@ import {
   leafPage,
   type MetaFields,
 } from './testing.ts';
-import { type TreeVisitor, walkTree } from './walk.ts';
+import type { TreeVisitor } from './tree-visitor.ts';
+import { walkTree } from './walk.ts';
 
 /** Walks, and tells what was seen: `>name` for a bucket, `key=value` for a key, by depth. */
 async function seen(bytes: Buffer, enter: (name: string) => boolean = () => true) {

@@ -15,42 +15,7 @@ import {
 import { PageRuns } from './page-runs.ts';
 import type { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
-
-/** What is done with what the walk reaches. Depth 0 is the root bucket, which holds buckets only. */
-export interface TreeVisitor {
-  /**
-   * A bucket. Buckets come in the order of their names, after the leaf that holds them.
-   * @returns whether to walk it
-   */
-  enterBucket(name: Uint8Array, depth: number): boolean;
-  /**
-   * A leaf page, or the content of an inline bucket. The object is reused: keep nothing of it.
-   * @param offset of the page in the file, in bytes
-   */
-  leaf(leaf: LeafPage, page: number, depth: number, offset: number): void;
-  /** A leaf page that ScannedPages vouched for, which is not read. */
-  scannedLeaf(page: number, depth: number): void;
-  /**
-   * A place in the tree without a sound page, which the findings tell more of.
-   * @param range of the keys that were there; reused
-   * @param leaf some of whose elements may be readable: those without an elementDefect
-   */
-  lost?(page: number, depth: number, range: KeyRange, leaf: LeafPage | undefined): void;
-  /** The run of a branch page that had to be read. The bytes stay as they are. */
-  readBranch?(page: number, run: Uint8Array): void;
-}
-
-/** What a scan learned of pages, so that the walk need not read them. */
-export interface ScannedPages {
-  /**
-   * Overflow of a leaf page that is known to be sound, to hold no buckets, and to have all its keys
-   * in the range, which is reused: keep nothing of it; -1 where that is not known.
-   * @param level how many branch pages of its bucket are above the page
-   */
-  leafOverflow(page: number, range: KeyRange, depth: number, level: number): number;
-  /** The run of a branch page that is known to be sound. */
-  branch(page: number): Uint8Array | undefined;
-}
+import type { ScannedPages, TreeVisitor } from './tree-visitor.ts';
 
 /** Pages and buckets above a page: a tree of 2^53 bytes needs fewer. */
 const DEPTH_MAX = 64;
@@ -99,6 +64,8 @@ export interface WalkOptions {
    * the walk ends at the first page that is not sound, and lets pass what bbolt lets pass.
    */
   readonly found?: Found;
+  /** Whether the visitor looks at no value that is no bucket: then those of long leaves are not read. */
+  readonly keysOnly?: boolean;
 }
 
 /**
@@ -123,6 +90,7 @@ class TreeWalk {
   readonly #found: Found;
   /** Whether the walk looks for all that is wrong. */
   readonly #isCheck: boolean;
+  readonly #keysOnly: boolean;
   readonly #runs: PageRuns;
   readonly #stack: Frame[] = [];
   readonly #leaf = new LeafPage();
@@ -133,13 +101,14 @@ class TreeWalk {
     source: PageSource,
     meta: Meta,
     visitor: TreeVisitor,
-    { scanned, found }: WalkOptions,
+    { scanned, found, keysOnly = false }: WalkOptions,
   ) {
     this.#meta = meta;
     this.#visitor = visitor;
     this.#scanned = scanned;
     this.#found = found ?? stopAtFirst;
     this.#isCheck = found !== undefined;
+    this.#keysOnly = keysOnly;
     this.#runs = new PageRuns(source, meta, (rule, page, defect) =>
       this.#report(rule, page, defect),
     );
@@ -220,6 +189,7 @@ class TreeWalk {
       this.#reportAll(page, leaf, 'has an inline bucket that ');
       this.#lose(page, leaf);
     } else {
+      if (this.#isCheck) this.#reportOddities(page, leaf, false);
       this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     }
     if (leaf.hasBuckets && leaf.hasRoom) {
@@ -251,7 +221,7 @@ class TreeWalk {
   async #readPage(page: number): Promise<void> {
     const kinds = [PAGE_FLAGS.leaf, PAGE_FLAGS.branch];
     const header = await this.#runs.enter(page, this.#place.parent, kinds);
-    const run = header && (await this.#runs.read(page, header));
+    const run = header && (await this.#runs.read(page, header, { keysOnly: this.#keysOnly }));
     if (header === undefined || run === undefined) {
       this.#lose(page, undefined);
       return;
@@ -294,7 +264,7 @@ class TreeWalk {
       if (depth === 0 && !leaf.hasOnlyBuckets) {
         this.#report('bucket', page, 'has a key in the root bucket that is no bucket');
       }
-      if (this.#isCheck && leaf.count === 0 && level > 0) this.#report('empty', page, 'is empty');
+      if (this.#isCheck) this.#reportOddities(page, leaf, level > 0);
       this.#visitor.leaf(leaf, page, depth, page * this.#meta.pageSize);
     }
     // Of a damaged page it is not known whether it has any.
@@ -338,6 +308,11 @@ class TreeWalk {
       const rule = defect.startsWith('has keys out of order') ? 'key-order' : 'elements';
       this.#report(rule, page, `${subject}${defect}`);
     }
+  }
+
+  #reportOddities(page: number, leaf: LeafPage, mustNotBeEmpty: boolean): void {
+    if (mustNotBeEmpty && leaf.count === 0) this.#report('empty', page, 'is empty');
+    for (const oddity of leaf.oddities()) this.#report('odd', page, oddity);
   }
 
   #report(rule: Rule, page: number, defect: string): void {

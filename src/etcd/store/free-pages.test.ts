@@ -5,7 +5,7 @@ import { bytesSource, sealMeta } from '../../bbolt/testing.ts';
 import { readDatabaseStatus } from './database-status.ts';
 import { readStore } from './read-store.ts';
 
-const FREE = 16 * 1024 * 1024;
+const FREE = 64 * 1024 * 1024;
 
 /** A database of a real tool whose high water mark is behind a stretch of free pages. */
 function withFreePages(): Buffer {

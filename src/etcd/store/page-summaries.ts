@@ -15,6 +15,7 @@ import {
   revisionDefect,
   subNumber,
 } from './revision-key.ts';
+import { SubOrder } from './sub-order.ts';
 
 /** 16 GiB of the usual pages. Leaves beyond it are read by the walk. */
 const SUMMARISED_PAGES_MAX = 4 * 1024 * 1024;
@@ -97,7 +98,14 @@ export class PageSummaries implements PageSink {
   }
 
   leaf(id: number, overflow: number, leaf: LeafPage): void {
-    if (id >= this.#entries.length || leaf.hasBuckets || !leaf.isContiguous) return;
+    if (
+      id >= this.#entries.length ||
+      leaf.hasBuckets ||
+      !leaf.isContiguous ||
+      !leaf.hasKnownFlags
+    ) {
+      return;
+    }
     // It was offered before.
     if (this.#entries[id] !== 0) return;
     // bbolt gives a leaf just the pages that it needs, so the summary need not tell how many.
@@ -126,9 +134,12 @@ export class PageSummaries implements PageSink {
     const firstRecord = columns?.length ?? 0;
     let tombstones = 0;
     let creations = 0;
+    const order = columns && new SubOrder(columns.compactRevision);
     for (let index = 0; index < leaf.count; index += 1) {
       const isSound = record.read(leaf, index, id) === undefined && isPlausible(record);
-      if (!isSound || record.keyValue.keyStart === record.keyValue.keyEnd) {
+      const isInOrder = index === 0 ? order?.begin(record) : order?.isNext(record);
+      const hasKey = record.keyValue.keyStart !== record.keyValue.keyEnd;
+      if (!isSound || isInOrder === false || !hasKey) {
         columns?.truncate(firstRecord);
         return false;
       }
@@ -204,6 +215,15 @@ export class PageSummaries implements PageSink {
       firstMain: this.firstMain(page),
       lastMain: this.lastMain(page),
     };
+  }
+
+  /** Its first and last sub revision. */
+  firstSub(page: number): number {
+    return this.#firstSubs[page]! >>> 1;
+  }
+
+  lastSub(page: number): number {
+    return this.#lastSubs[page]! >>> 1;
   }
 
   /** Index of its first record, where records are remembered. */

@@ -1,7 +1,7 @@
 // Reads a database in a file once, from its beginning to its end, and makes of it all that is asked for: the branch
 // pages are read ahead, the leaves are looked into as they pass by, and the walk of the tree then decides what counts.
 
-import { AlignedMemory } from '../../base/aligned-memory.ts';
+import { ALIGNMENT, AlignedMemory } from '../../base/aligned-memory.ts';
 import { Crc32c } from '../../base/crc32c.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { checkFreelist } from '../../bbolt/freelist.ts';
@@ -55,8 +55,12 @@ export interface ReadStore {
 const UNREAD = { pagesReachable: 0, status: undefined, liveKeys: 0, hashKV: undefined };
 
 const CHUNK_SIZE = 1024 * 1024;
-/** A chunk, and what the scan puts together from two. */
-const MEMORY_SIZE = 2 * CHUNK_SIZE;
+/** Where leaves are long, chunks are too: most of them lie in one, and the others are put together from two. */
+const LONG_CHUNK_SIZE = 4 * CHUNK_SIZE;
+/** Pages of the database for each leaf, from which on leaves are long. */
+const PAGES_OF_LONG_LEAF = 16;
+/** A chunk, what the scan puts together, and the tables of CRC-32C. */
+const MEMORY_SIZE = 2 * LONG_CHUNK_SIZE + ALIGNMENT;
 const LAST_REVISION = 2n ** 63n - 1n;
 
 /** What is gone on with where it is not known what was compacted: a missing record says nothing then. */
@@ -83,8 +87,7 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
     await showAll(source, wish);
     return { meta, ...UNREAD, ...counts };
   }
-  const isStructureOnly = wish.hash !== true && wish.records === undefined;
-  const { facts, defect } = isStructureOnly ? NOTHING : await factsOrDefect(source, meta);
+  const { facts, defect } = isStructureOnly(wish) ? NOTHING : await factsOrDefect(source, meta);
   if (defect !== undefined && found === undefined) throw defect;
   const reading = new StoreReading(source, meta, wish, facts, found);
   await reading.scan();
@@ -95,6 +98,10 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   const totalSize = pages * pageSize;
   const status = facts && { ...facts, ...totals, pageSize, pages, pagesReachable, totalSize, txid };
   return { meta, pagesReachable, status, liveKeys: totals.liveKeys, hashKV, ...counts };
+}
+
+function isStructureOnly({ hash, records }: StoreWish): boolean {
+  return hash !== true && records === undefined;
 }
 
 interface Facts {
@@ -126,6 +133,7 @@ class StoreReading {
   /** Collected where all that is wrong is asked for. */
   readonly #contents: StoreContents | undefined;
   readonly #summaries: PageSummaries;
+  readonly #isStructureOnly: boolean;
 
   constructor(
     source: PageSource,
@@ -139,6 +147,7 @@ class StoreReading {
     this.#wish = wish;
     this.#found = found;
     this.#facts = facts ?? UNKNOWN_COMPACTION;
+    this.#isStructureOnly = isStructureOnly(wish);
     this.#crc32c = wish.hash === true ? new Crc32c(this.#memory) : undefined;
     const { finishedCompactRevision: finished = -1n, scheduledCompactRevision: scheduled = -1n } =
       this.#facts;
@@ -160,13 +169,18 @@ class StoreReading {
     const leaves = await planScan(this.#source, this.#meta, (page, run) => {
       summaries.branch(page, run);
     });
-    const scan = new PageScan(this.#memory, pageSize, pages, summaries, leaves);
-    const chunk = this.#memory.reserve(CHUNK_SIZE);
+    const isOfLongLeaves = leaves.size * PAGES_OF_LONG_LEAF < pages;
+    // Of long leaves the walk reads the keys alone.
+    if (isOfLongLeaves && this.#isStructureOnly && this.#wish.seen === undefined) return;
+    const chunkSize = isOfLongLeaves ? LONG_CHUNK_SIZE : CHUNK_SIZE;
+    const options = { wanted: leaves, ...(isOfLongLeaves ? { joinSize: chunkSize } : {}) };
+    const scan = new PageScan(this.#memory, pageSize, pages, summaries, options);
+    const chunk = this.#memory.reserve(chunkSize);
     const { size } = this.#source;
     const end = this.#wish.seen === undefined ? Math.min(size, pages * pageSize) : size;
     let hadLeaves = false;
-    for (let offset = 0; offset < end; offset += CHUNK_SIZE) {
-      const length = Math.min(CHUNK_SIZE, end - offset);
+    for (let offset = 0; offset < end; offset += chunkSize) {
+      const length = Math.min(chunkSize, end - offset);
       const hasLeaves = leaves.hasNear(offset / pageSize, (offset + length - 1) / pageSize);
       // Free pages are not read, be it a terabyte of them in a hole of the file; a leaf before may go on here.
       if (this.#wish.seen === undefined && !hasLeaves && !hadLeaves) {
@@ -199,6 +213,7 @@ class StoreReading {
     const found = this.#found;
     const reached = await walkTree(source, meta, visitor, {
       scanned: visitor,
+      keysOnly: this.#isStructureOnly,
       ...(found === undefined ? {} : { found }),
     });
     if (found !== undefined) await checkFreelist(source, meta, reached, found);

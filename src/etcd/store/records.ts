@@ -4,7 +4,13 @@
 import { databaseDamaged } from '../../bbolt/damage.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import { KeyValueReader } from './key-value.ts';
-import { isTombstone, mainNumber, mainRevision, revisionDefect } from './revision-key.ts';
+import {
+  isTombstone,
+  mainNumber,
+  mainRevision,
+  revisionDefect,
+  subNumber,
+} from './revision-key.ts';
 
 export const KEY_BUCKET = Buffer.from('key');
 
@@ -19,6 +25,11 @@ export class RecordReader {
   isTombstone = false;
   /** What the value says; its key is empty in the marker of a revision bump. */
   readonly keyValue = new KeyValueReader();
+
+  /** Sub revision, exact up to 2^53. */
+  get sub(): number {
+    return subNumber(this.bytes, this.start);
+  }
 
   get exactMain(): bigint {
     const { buffer, byteOffset } = this.bytes;

@@ -6,7 +6,8 @@
 import type { Meta } from '../../bbolt/meta.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { type TreeVisitor, walkTree } from '../../bbolt/walk.ts';
+import type { TreeVisitor } from '../../bbolt/tree-visitor.ts';
+import { walkTree } from '../../bbolt/walk.ts';
 import { type Alarm, parseAlarm } from './alarm.ts';
 import { type AuthRole, type AuthUser, parseRole, parseUser } from './auth.ts';
 import {

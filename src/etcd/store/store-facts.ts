@@ -5,7 +5,8 @@ import { databaseDamaged } from '../../bbolt/damage.ts';
 import type { Meta } from '../../bbolt/meta.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { type TreeVisitor, walkTree } from '../../bbolt/walk.ts';
+import type { TreeVisitor } from '../../bbolt/tree-visitor.ts';
+import { walkTree } from '../../bbolt/walk.ts';
 import { parseNumber, parseRevision, parseVersion } from './notes.ts';
 
 /** Each is undefined where etcd has not written it (yet). */

@@ -5,7 +5,7 @@ import type { Crc32c } from '../../base/crc32c.ts';
 import { combineCrc32c } from '../../base/crc32c-combine.ts';
 import type { KeyRange } from '../../bbolt/key-range.ts';
 import type { LeafPage } from '../../bbolt/page.ts';
-import type { ScannedPages, TreeVisitor } from '../../bbolt/walk.ts';
+import type { ScannedPages, TreeVisitor } from '../../bbolt/tree-visitor.ts';
 import { isPlausible } from './check-history.ts';
 import type { DatabaseStatus } from './database-status.ts';
 import { type LiveKeyCounter, liveKeyCounter } from './live-keys.ts';
@@ -17,6 +17,7 @@ import { mainRevision, revisionDefect, subNumber } from './revision-key.ts';
 import type { StoreContents } from './store-contents.ts';
 import type { StoreFacts } from './store-facts.ts';
 import type { LostRange, StoreFinding, StoreRule } from './store-finding.ts';
+import { SubOrder } from './sub-order.ts';
 
 type Totals = Pick<
   DatabaseStatus,
@@ -51,6 +52,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
   readonly #isStructureOnly: boolean;
   readonly #liveKeys: LiveKeyCounter | undefined;
   readonly #record = new RecordReader();
+  readonly #subOrder: SubOrder;
   #bucket = '';
   #isKeyBucket = false;
   #hash = 0;
@@ -59,6 +61,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
 
   constructor(options: VisitorOptions) {
     this.#options = options;
+    this.#subOrder = new SubOrder(options.records?.columns.compactRevision ?? 0n);
     const { finishedCompactRevision, scheduledCompactRevision } = options.facts;
     this.#isStructureOnly = options.records === undefined && options.crc32c === undefined;
     // Who follows the records knows which of them are alive.
@@ -98,10 +101,15 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     // The walk goes up: the last leaf's is the last of all.
     this.#revision = BigInt(summary.lastMain);
     if (records === undefined) return;
-    records.follower.follow(summaries!.firstRecord(page), summary.entries, (revision, sentence) => {
+    const tell = (revision: number, sentence: string): void => {
       const offset = summaries!.offset(page);
       this.#tell('history', `revision ${revision} ${sentence} (page ${page})`, { page, offset });
-    });
+    };
+    const firstSub = summaries!.firstSub(page);
+    if (!this.#subOrder.follows(summary.firstMain, firstSub))
+      tell(summary.firstMain, subGap(firstSub));
+    this.#subOrder.set(summary.lastMain, summaries!.lastSub(page));
+    records.follower.follow(summaries!.firstRecord(page), summary.entries, tell);
   }
 
   leaf(leaf: LeafPage, page: number, depth: number, offset: number): void {
@@ -126,6 +134,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     const to = isKeys ? revisionBefore(upper, upperStart, upperEnd) : undefined;
     const whole = { page, bucket, from, to, records: undefined };
     if (isKeys) this.#options.records?.follower.noteGap();
+    if (isKeys) this.#subOrder.forget();
     if (isKeys && leaf !== undefined) this.#salvage(leaf, whole);
     else this.#options.lost?.(whole);
   }
@@ -143,6 +152,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       if (isThere) bytesLeft -= leaf.valueEnd(index) - leaf.keyStart(index);
       if (!isThere || this.#record.read(leaf, index, page) !== undefined) {
         records += 1;
+        this.#subOrder.forget();
         continue;
       }
       const to = this.#record.exactMain;
@@ -171,8 +181,10 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       return true;
     }
     const defect = this.#record.read(leaf, index, page);
-    if (defect !== undefined) this.#tell('record', defect, { page, offset });
-    return defect === undefined;
+    if (defect === undefined) return true;
+    this.#tell('record', defect, { page, offset });
+    this.#subOrder.forget();
+    return false;
   }
 
   #takeRecord(page: number, offset: number): void {
@@ -189,6 +201,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       this.#tell('history', message, { page, offset });
     };
     isPlausible(record, tell);
+    if (!this.#subOrder.isNext(record)) tell(subGap(record.sub));
     const index = records.columns.append(record);
     if (crc32c !== undefined) {
       records.columns.setChecksum(index, crc32c, bytes.subarray(start, valueEnd));
@@ -225,4 +238,8 @@ function revisionAt(bytes: Uint8Array, start: number, end: number): bigint | und
 function revisionBefore(bytes: Uint8Array, start: number, end: number): bigint | undefined {
   const main = revisionAt(bytes, start, end);
   return main !== undefined && subNumber(bytes, start) === 0 ? main - 1n : main;
+}
+
+function subGap(sub: number): string {
+  return `has a change ${sub} without the one before it`;
 }
