@@ -2,7 +2,7 @@
 
 import { type Stats, statSync } from 'node:fs';
 import { EtcdkeepError, readError } from '../base/errors.ts';
-import { Sha256Thread } from '../base/sha256-thread.ts';
+import { startSha256 } from '../base/sha256.ts';
 import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import { type ReadStore, readStore } from '../etcd/store/read-store.ts';
@@ -68,7 +68,7 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
   const lost: LostRange[] = [];
   const source = openFileSource(path);
   try {
-    await using sha256 = skipDigest ? undefined : new Sha256Thread();
+    await using sha256 = skipDigest ? undefined : startSha256(size);
     let done = 0;
     const read = await readStore(
       { ...source, size: bodySize },

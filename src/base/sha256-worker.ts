@@ -1,8 +1,8 @@
-// The other end of sha256-thread.ts.
+// The other end of sha256.ts.
 
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { FromThread, ThreadData, ToThread } from './sha256-thread.ts';
+import type { FromThread, ThreadData, ToThread } from './sha256.ts';
 
 const { memory, slotSize } = workerData as ThreadData;
 const hash = createHash('sha256');

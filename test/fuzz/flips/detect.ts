@@ -1,7 +1,7 @@
 // What finds a change in a snapshot: its digest; its structure, or what etcd keeps in it, with the digest left out of
 // account; or only that its hashes are others.
-import { createHash } from 'node:crypto';
-import { checkStore } from '../../../src/etcd/store/check-store.ts';
+import { writeFileSync } from 'node:fs';
+import { proveSnapshot } from '../../../src/backup/verify-snapshot.ts';
 import { readDatabaseStatus } from '../../../src/etcd/store/database-status.ts';
 import { hashKV } from '../../../src/etcd/store/hash-kv.ts';
 import { isStoreRule } from '../../../src/etcd/store/store-finding.ts';
@@ -19,17 +19,18 @@ export interface Detection {
 /** @param file a snapshot with its trailer */
 export type Detect = (file: Uint8Array) => Promise<Detection>;
 
-/** The readers, one for each. */
-export const detectWithReaders: Detect = async (file) => {
-  const body = file.subarray(0, -TRAILER);
-  const digest = !createHash('sha256').update(body).digest().equals(file.subarray(-TRAILER));
-  let [structure, store] = [false, false];
-  await checkStore(new CountingSource(body), ({ rule }) => {
-    if (isStoreRule(rule)) store = true;
-    else structure = true;
-  });
-  return { digest, structure, store };
-};
+/** What `verify` makes of it. @param path where each is written to be verified */
+export function detectWithVerify(path: string): Detect {
+  return async (file) => {
+    writeFileSync(path, file);
+    const { digest, findings } = await proveSnapshot({ path });
+    return {
+      digest: digest.result === 'differs',
+      structure: findings.some(({ rule }) => !isStoreRule(rule)),
+      store: findings.some(({ rule }) => isStoreRule(rule)),
+    };
+  };
+}
 
 /** What who compares two snapshots by their numbers would see. */
 export async function numbersOf(file: Uint8Array): Promise<string> {

@@ -1,9 +1,11 @@
 // Single bits of real snapshots, flipped: the digest finds each, and what is provable is found without it, too.
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { directoryForTest } from '../../cli/scene.ts';
 import { Random } from '../../fixtures/random.ts';
 import { describeEachVersion } from '../../servers/for-vitest.ts';
 import { reuseMemory } from '../reused-memory.ts';
-import { detectWithReaders } from './detect.ts';
+import { detectWithVerify } from './detect.ts';
 import { Flipper, HARMLESS, type Report, table } from './flips.ts';
 import type { Place } from './places.ts';
 import { snapshotOf } from './snapshots.ts';
@@ -32,7 +34,7 @@ afterAll(() => undo());
 describeEachVersion('single bits of a snapshot', (version) => {
   it('are found by the digest, and most that hurt by the rest', async () => {
     const report: Report = new Map();
-    const flipper = new Flipper(detectWithReaders, report);
+    const flipper = new Flipper(detectWithVerify(join(directoryForTest(), 'flipped.db')), report);
     const file = await snapshotOf(version);
     await flipper.run(file, FLIPS, new Random(1));
     const all = [...report.values()];

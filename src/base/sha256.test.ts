@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Sha256Thread } from './sha256-thread.ts';
+import { Sha256Thread, startSha256 } from './sha256.ts';
 
 const digest = (...parts: Uint8Array[]): string =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex');
 
-describe('Sha256Thread', () => {
+describe.each([
+  ['a thread', () => new Sha256Thread()],
+  ['the thread of a reader, for a few bytes', () => startSha256(1000)],
+])('SHA-256 by %s', (_, start) => {
   it.each([
     ['nothing', [], 0],
     ['pieces smaller and larger than a slot, one of no bytes', [1, 1 << 20, 0, 5_000_001, 77], 32],
@@ -13,7 +16,7 @@ describe('Sha256Thread', () => {
   ])('%s', async (_, sizes, tailSize) => {
     const parts = sizes.map((size, index) => Buffer.alloc(size, `part ${index}`));
     const tail = Buffer.alloc(tailSize, 'tail');
-    await using thread = new Sha256Thread();
+    await using thread = start();
     for (const part of parts) {
       // What was given is free again at once.
       const copy = Buffer.from(part);

@@ -1,6 +1,7 @@
-// SHA-256 of bytes that pass by, on a thread of its own: it takes as long as all else that a reader does with
-// them, and the second core does it in the same time.
+// SHA-256 of bytes that pass by. Of many of them it takes as long as all else that a reader does with them: a thread of
+// its own does it in the same time, on the second core.
 
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
@@ -28,7 +29,31 @@ export interface ThreadData {
   readonly slotSize: number;
 }
 
-export class Sha256Thread implements AsyncDisposable {
+export interface Sha256Stream extends AsyncDisposable {
+  /** @returns when the bytes may be used again: a promise only where that is not at once */
+  update(bytes: Uint8Array): Promise<void> | undefined;
+  /** @param tail last bytes of the stream, which only the whole digest is of */
+  finish(tail: Uint8Array): Promise<Digests>;
+}
+
+/** From how many bytes on a thread is worth its start. */
+const THREAD_FROM = 32 * 1024 * 1024;
+
+/** @param bytes that are expected */
+export function startSha256(bytes: number): Sha256Stream {
+  if (bytes >= THREAD_FROM) return new Sha256Thread();
+  const hash = createHash('sha256');
+  return {
+    update: (part) => void hash.update(part),
+    finish: (tail) => {
+      const body = hash.copy().digest('hex');
+      return Promise.resolve({ body, whole: hash.update(tail).digest('hex') });
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+export class Sha256Thread implements Sha256Stream {
   readonly #worker: Worker;
   readonly #memory = new SharedArrayBuffer(SLOTS * SLOT_SIZE);
   readonly #free = Array.from({ length: SLOTS }, (_, slot) => slot);
@@ -50,7 +75,6 @@ export class Sha256Thread implements AsyncDisposable {
     });
   }
 
-  /** @returns when the bytes are copied: a promise only where there is no room yet */
   update(bytes: Uint8Array): Promise<void> | undefined {
     if (bytes.length > SLOT_SIZE || this.#free.length === 0) return this.#updateSlowly(bytes);
     this.#send(bytes);
@@ -70,7 +94,6 @@ export class Sha256Thread implements AsyncDisposable {
     this.#worker.postMessage({ slot, length: bytes.length } satisfies ToThread);
   }
 
-  /** @param tail last bytes of the stream, which only the whole digest is of */
   async finish(tail: Uint8Array): Promise<Digests> {
     this.#worker.postMessage({ tail } satisfies ToThread);
     await this.#until(() => this.#digests !== undefined);
