@@ -8,8 +8,12 @@ import { isError } from '../etcd/store/store-finding.ts';
 import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
 import { addVerdict } from '../record/record.ts';
 import type { StoredBackup } from '../record/stored-backup.ts';
+import { openPlainSnapshot } from './plain-snapshot.ts';
 import { compareWithRecord } from './verify-record.ts';
 import { proveSnapshot, type SnapshotProof } from './verify-snapshot.ts';
+
+/** More than a compressed snapshot is unpacked to: 64 GiB, eight times what etcd advises a database to be. */
+const UNPACKED_MAX = 64 * 2 ** 30;
 
 /** `unproven`: nothing is wrong, and something could not be looked at, or has nothing to be compared with. */
 export type VerdictResult = 'good' | 'unproven' | 'bad';
@@ -38,6 +42,8 @@ export interface VerifyRequest {
   readonly now: () => Date;
   /** Not to compute the snapshot's digest. */
   readonly skipDigest: boolean;
+  /** Where what is compressed is unpacked, in a file without a name. */
+  readonly scratch: string;
   readonly progress: (bytes: number, totalBytes: number) => void;
   readonly signal: AbortSignal;
 }
@@ -47,16 +53,16 @@ export interface VerifyRequest {
  * @throws EtcdkeepError `file-failed` where a file cannot be read
  */
 export async function verifyBackup(request: VerifyRequest): Promise<Verification> {
-  const { backup, skipDigest, progress, signal, now } = request;
+  const { backup, now, signal } = request;
   const { record } = backup;
-  const snapshot =
-    backup.snapshot &&
-    (await proveSnapshot({ path: backup.snapshot.path, skipDigest, progress, signal }));
-  const resources =
-    backup.resources && (await inspectArchive({ path: backup.resources.path, now: now(), signal }));
+  const { snapshot, unpackingDefect } = await proveUnpacked(request);
+  const resources = backup.resources && (await inspectResources(backup, now(), signal));
   signal.throwIfAborted();
   const differences = record && compareWithRecord(record, snapshot, resources);
-  const bad = reasonsForBad(backup, snapshot, resources, differences ?? []);
+  const bad = [
+    ...(unpackingDefect === undefined ? [] : [unpackingDefect]),
+    ...reasonsForBad(backup, snapshot, resources, differences ?? []),
+  ];
   const unproven = reasonsForUnproven(backup, snapshot);
   const result = bad.length > 0 ? 'bad' : unproven.length > 0 ? 'unproven' : 'good';
   const reasons = bad.length > 0 ? bad : unproven;
@@ -74,6 +80,39 @@ export async function verifyBackup(request: VerifyRequest): Promise<Verification
     evidence,
     recorded,
   };
+}
+
+interface Unpacked {
+  readonly snapshot?: SnapshotProof;
+  /** Why what another tool has packed cannot be unpacked. */
+  readonly unpackingDefect?: string;
+}
+
+/** Proves the snapshot, unpacked first where it has to be. */
+async function proveUnpacked(request: VerifyRequest): Promise<Unpacked> {
+  const { backup, skipDigest, scratch, progress, signal } = request;
+  if (backup.snapshot === undefined) return {};
+  const { path } = backup.snapshot;
+  try {
+    const wish = { path, directory: scratch, limitBytes: UNPACKED_MAX, progress, signal };
+    using plain = await openPlainSnapshot(wish);
+    const proof = await proveSnapshot({ path: plain.path, skipDigest, progress, signal });
+    return { snapshot: { ...proof, path } };
+  } catch (reason) {
+    if (!(reason instanceof EtcdkeepError) || reason.code !== 'snapshot-damaged') throw reason;
+    return { unpackingDefect: reason.message };
+  }
+}
+
+/** Where one archive holds the snapshot as well, it is no larger than a snapshot may be. */
+function inspectResources(
+  { snapshot, resources }: StoredBackup,
+  now: Date,
+  signal: AbortSignal,
+): Promise<ArchiveInspection> {
+  const { path } = resources!;
+  const limits = { memberBytes: UNPACKED_MAX, unpackedBytes: UNPACKED_MAX };
+  return inspectArchive({ path, now, signal, ...(path === snapshot?.path ? { limits } : {}) });
 }
 
 function reasonsForBad(

@@ -20,12 +20,13 @@ export function showVerification(
   const say = (noun: string, fact: string): void => {
     screen.answer(`${noun.padEnd(NOUN_WIDTH)}${fact}`);
   };
-  const { backup, snapshot, resources, differences } = verification;
+  const { backup, snapshot, resources, differences, reasons } = verification;
   const { stamp, at, record } = backup;
   const age = `${formatSpan(now.getTime() - at.getTime())} ago (${formatMoment(at)})`;
   const host = record === undefined ? '' : `of ${record.host.name}, `;
   say('backup', `${stamp === undefined ? '' : `${stamp}, `}${host}taken ${age}`);
-  if (snapshot === undefined) say('snapshot', 'MISSING');
+  if (backup.snapshot === undefined) say('snapshot', 'MISSING');
+  else if (snapshot === undefined) say('snapshot', `BAD: ${backup.snapshot.path}: ${reasons[0]}`);
   else showSnapshot(say, snapshot, record?.snapshot.keys);
   if (listLost && snapshot !== undefined)
     for (const range of snapshot.lost) say('lost', lostLine(range));

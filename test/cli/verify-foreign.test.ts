@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { DATABASES, GOLDEN, readDatabase } from '../fixtures/databases/databases.ts';
+import { runCommand } from '../servers/command.ts';
 import { expectFailure } from './failure.ts';
 import { runCli } from './run.ts';
 import { directoryForTest } from './scene.ts';
@@ -57,6 +59,49 @@ describe('verify, of files that others have made', () => {
     await writeFile(marked, readDatabase('tree'));
     const { stdout } = await runCli(['verify', marked]);
     expect(stdout).toContain(`good: ${marked}`);
+  });
+
+  it.each([
+    ['gzip', 'snapshot_2026-11-23_145301.db.gz', (bytes: Buffer) => gzipSync(bytes)],
+    ['zstd', 'etcd-backup.db.zst', (bytes: Buffer) => zstdCompressSync(bytes)],
+    ['gzip, and named as if it were not', 'snapshot.db', (bytes: Buffer) => gzipSync(bytes)],
+  ])('compressed with %s: the same as without', async (_, name, compress) => {
+    const snapshot = snapshotOf('tree');
+    const plain = await verifyJson((await file('snapshot.db', snapshot)).path);
+    const { directory, path } = await file(name, compress(snapshot));
+    const packed = await untouched(directory, () => verifyJson(path));
+    expect(packed.code).toBe(0);
+    expect({ ...packed.document.backups[0]!.snapshot, path: '' }).toEqual({
+      ...plain.document.backups[0]!.snapshot,
+      path: '',
+    });
+  });
+
+  it('compressed and cut off: bad, and it is said why', async () => {
+    const packed = gzipSync(snapshotOf('tree'));
+    const { path } = await file('snapshot.db.gz', packed.subarray(0, packed.length >> 1));
+    const failure = expectFailure(await runCli(['verify', path]), 'backup-bad', 4);
+    expect(failure.message).toMatch(/gzip/);
+  });
+
+  it('one archive with snapshot and static resources, of OpenShift 4.3.0', async () => {
+    const directory = directoryForTest();
+    const stamp = '2020-03-18_220218';
+    const tree = join(directory, 'tree');
+    await mkdir(join(tree, 'static-pod-resources/etcd-pod-1'), { recursive: true });
+    await writeFile(join(tree, `snapshot_${stamp}.db`), snapshotOf('tree'));
+    await writeFile(join(tree, 'static-pod-resources/etcd-pod-1/etcd-pod.yaml'), 'kind: Pod\n');
+    const path = join(directory, `snapshot_db_kuberesources_${stamp}.tar.gz`);
+    const tar = await runCommand('tar', ['-czf', path, '-C', tree, '.'], { timeoutMs: 10_000 });
+    expect(tar.code, tar.stderr).toBe(0);
+    const { document } = await verifyJson(path);
+    const { revision, totalKey } = GOLDEN['tree']!['3.7.3'];
+    expect(document.backups[0]!.snapshot).toMatchObject({
+      revision: `${revision}`,
+      keys: totalKey,
+    });
+    // Of the four static pods this one lacks three.
+    expect(document.backups[0]!.reasons.join()).toMatch(/static resources: .*kube-/);
   });
 
   it('in a directory of a job, below the one that is named', async () => {

@@ -52,8 +52,14 @@ async function backUpAndCheck(host: OpenshiftHost, binaries: EtcdBinaries): Prom
   });
   if (status !== 0) return status ?? 1;
 
-  say('\nchecked again, from the files alone');
+  say('\nchecked by others, who have never heard of us');
   const files = await checkBackup(BACKUPS, binaries, say);
+  say('\n$ etcdkeep verify demo-output/backup');
+  const verified = spawnSync(ETCDKEEP, ['verify', BACKUPS], { stdio: 'inherit' });
+  if (verified.status !== 0) return verified.status ?? 1;
+  say('\n$ etcdkeep list demo-output/backup');
+  const listed = spawnSync(ETCDKEEP, ['list', BACKUPS], { stdio: 'inherit' });
+  if (listed.status !== 0) return listed.status ?? 1;
   say(`
 made      ${files.snapshot}
           ${files.resources}
@@ -61,6 +67,7 @@ made      ${files.snapshot}
           in ${BACKUPS}
 try next  npm run demo                                   another one, beside it
           tar -tzf demo-output/backup/${files.resources}
+          bin/etcdkeep show demo-output/backup           what is known of it
           bin/etcdkeep snapshot save --help              a snapshot of any member
           bin/etcdkeep backup --help                     on a control-plane host of your own`);
   return 0;

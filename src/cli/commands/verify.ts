@@ -1,5 +1,6 @@
 // etcdkeep verify BACKUP: prove a backup from its files alone.
 
+import { tmpdir } from 'node:os';
 import { buildCommand } from '@stricli/core';
 import type { Verification } from '../../backup/verify.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
@@ -58,6 +59,7 @@ async function verifyOne(
       tool: TOOL,
       now,
       skipDigest: flags.skipHashCheck,
+      scratch: tmpdir(),
       progress: (bytes, totalBytes) => screen.progress.advance(bytes, totalBytes),
       signal,
     });

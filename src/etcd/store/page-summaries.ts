@@ -257,7 +257,9 @@ function compareRevision(
 ): number {
   const keySub = subOf(key, start, end);
   if (keySub < 0) return Number.NaN;
-  return main - mainOf(key, start, end) || sub - keySub;
+  const difference = main - mainOf(key, start, end);
+  // Also of what is not a number.
+  return difference === 0 ? sub - keySub : difference;
 }
 
 function mainOf(bytes: Uint8Array, start: number, end: number): number {

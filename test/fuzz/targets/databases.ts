@@ -21,6 +21,7 @@ const ODD: ReadonlySet<Found['rule']> = new Set([
     'history',
     'single-child',
     'empty',
+    'odd',
     'freelist',
     'lease',
     'member',
