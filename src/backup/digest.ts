@@ -11,6 +11,11 @@ const SECTOR_SIZE = 512;
 
 const CHUNK_SIZE = 1024 * 1024;
 
+/** Whether a file of a size ends with a digest (client/v3/snapshot/v3_snapshot.go, hasChecksum). */
+export function hasDigest(size: number): boolean {
+  return size % SECTOR_SIZE === DIGEST_SIZE;
+}
+
 /**
  * Compares the digest at the end of a file with what is before it. A copy of a member's database has none.
  * @returns whether there is one
@@ -21,7 +26,7 @@ export async function compareDigest(
   size: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (size % SECTOR_SIZE !== DIGEST_SIZE) return false;
+  if (!hasDigest(size)) return false;
   const { hash, rest } = await hashOf(path, size - DIGEST_SIZE, signal);
   const digest = hash.digest();
   if (digest.equals(rest)) return true;

@@ -7,10 +7,7 @@ import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import { type ReadStore, readStore } from '../etcd/store/read-store.ts';
 import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
-
-/** What `etcdctl snapshot save` puts behind the database (client/v3/snapshot/v3_snapshot.go, hasChecksum). */
-const TRAILER_SIZE = 32;
-const TRAILER_MODULUS = 512;
+import { DIGEST_SIZE, hasDigest } from './digest.ts';
 
 /** Findings that are kept; all are counted. */
 const FINDINGS_MAX = 10_000;
@@ -62,8 +59,8 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
   const { path, skipDigest = false, progress, signal } = request;
   const before = look(path);
   const { size } = before;
-  const hasTrailer = size % TRAILER_MODULUS === TRAILER_SIZE;
-  const bodySize = hasTrailer ? size - TRAILER_SIZE : size;
+  const hasTrailer = hasDigest(size);
+  const bodySize = hasTrailer ? size - DIGEST_SIZE : size;
   const findings: StoreFinding[] = [];
   const lost: LostRange[] = [];
   const source = openFileSource(path);
@@ -88,7 +85,7 @@ export async function proveSnapshot(request: SnapshotProofRequest): Promise<Snap
     const trailer = await readTrailer(source, bodySize);
     const digests = await sha256?.finish(trailer);
     demandUnchanged(path, before);
-    const digest = compareDigest(digests?.body, hasTrailer ? trailer.toString('hex') : undefined);
+    const digest = judgeDigest(digests?.body, hasTrailer ? trailer.toString('hex') : undefined);
     const whole = digests?.whole;
     const found = { findings, errorCount: read.errors, lost };
     return { path, bytes: size, sha256: whole, digest, ...found, ...summarize(read) };
@@ -119,7 +116,7 @@ async function readTrailer(source: FileSource, start: number): Promise<Buffer> {
   return trailer;
 }
 
-function compareDigest(computed: string | undefined, stored: string | undefined): SnapshotDigest {
+function judgeDigest(computed: string | undefined, stored: string | undefined): SnapshotDigest {
   if (computed === undefined) return { result: 'skipped', computed, stored };
   if (stored === undefined) return { result: 'absent', computed, stored };
   return { result: computed === stored ? 'equal' : 'differs', computed, stored };

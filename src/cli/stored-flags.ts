@@ -33,3 +33,15 @@ export const STORED_FLAGS = {
     brief: 'where the static resources lie, if neither beside it nor where the record says',
   },
 } as const;
+
+/** What BACKUP is, on the command line. */
+export const BACKUP_POSITIONAL = {
+  kind: 'tuple',
+  parameters: [
+    {
+      parse: String,
+      placeholder: 'BACKUP',
+      brief: 'a directory of backups (its newest), or any file of one',
+    },
+  ],
+} as const;

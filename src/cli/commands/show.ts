@@ -4,7 +4,7 @@ import { buildCommand } from '@stricli/core';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { withScreen } from '../screen.ts';
-import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
+import { BACKUP_POSITIONAL, STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { backupDocument, showBackup } from '../stored-screen.ts';
 
 type Flags = StoredFlags & OutputFlags;
@@ -24,16 +24,7 @@ export const show = buildCommand({
   func: run,
   parameters: {
     flags: { ...STORED_FLAGS, ...OUTPUT_FLAGS },
-    positional: {
-      kind: 'tuple',
-      parameters: [
-        {
-          parse: String,
-          placeholder: 'BACKUP',
-          brief: 'a directory of backups (its newest), or any file of one',
-        },
-      ],
-    },
+    positional: BACKUP_POSITIONAL,
   },
   docs: {
     brief: 'Show what is known of a backup: its files, its record, every verdict',

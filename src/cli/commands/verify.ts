@@ -10,7 +10,7 @@ import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { errorDocument } from '../error-screen.ts';
 import { type Screen, withScreen } from '../screen.ts';
-import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
+import { BACKUP_POSITIONAL, STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { showVerification, verificationDocument } from '../verify-screen.ts';
 import { TOOL } from '../version.ts';
 
@@ -124,16 +124,7 @@ export const verify = buildCommand({
       },
       ...OUTPUT_FLAGS,
     },
-    positional: {
-      kind: 'tuple',
-      parameters: [
-        {
-          parse: String,
-          placeholder: 'BACKUP',
-          brief: 'a directory of backups (its newest), or any file of one',
-        },
-      ],
-    },
+    positional: BACKUP_POSITIONAL,
   },
   docs: {
     brief: 'Prove a backup from its files alone',

@@ -1,10 +1,10 @@
 // HashKV of a database in a file, as its member would give it: what members compare to know that they hold
 // the same. Source: etcd, server/storage/mvcc/hash.go (unsafeHashByRev, kvHasher.WriteKeyValue).
 
-import { EtcdkeepError } from '../../base/errors.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { readStore } from './read-store.ts';
+import { compactRevisionOf, demandNotCompacted, demandNotFuture } from './revision-bounds.ts';
 import { readStoreFacts } from './store-facts.ts';
 
 export interface HashKV {
@@ -24,31 +24,11 @@ export interface HashKV {
  */
 export async function hashKV(source: PageSource, revision = 0n): Promise<HashKV> {
   const meta = await readMeta(source);
-  const { finishedCompactRevision = -1n, scheduledCompactRevision = -1n } = await readStoreFacts(
-    source,
-    meta,
-  );
-  const compactRevision = max(finishedCompactRevision, scheduledCompactRevision);
-  if (revision > 0n && revision < compactRevision) {
-    throw new EtcdkeepError(
-      'revision-compacted',
-      `revision ${revision} is gone: the database is compacted up to ${compactRevision}`,
-      { revision },
-    );
-  }
+  const compactRevision = compactRevisionOf(await readStoreFacts(source, meta));
+  demandNotCompacted(revision, compactRevision);
   const { status, hashKV: hash } = await readStore(source, { hash: true, records: revision });
   const { currentRevision } = status!;
-  if (revision > currentRevision) {
-    throw new EtcdkeepError(
-      'revision-future',
-      `revision ${revision} has not been yet: the newest is ${currentRevision}`,
-      { revision },
-    );
-  }
+  demandNotFuture(revision, currentRevision);
   const hashRevision = revision === 0n ? currentRevision : revision;
   return { hash: hash!, hashRevision, compactRevision };
-}
-
-function max(left: bigint, right: bigint): bigint {
-  return left > right ? left : right;
 }

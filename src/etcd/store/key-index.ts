@@ -1,7 +1,6 @@
 // The keys of a database as they were at a revision, as etcd's own index would answer a range request for it.
 // Source: etcd, server/storage/mvcc/kvstore_txn.go (rangeKeys), kvstore.go (restore), key_index.go.
 
-import { EtcdkeepError } from '../../base/errors.ts';
 import { databaseDamaged } from '../../bbolt/damage.ts';
 import type { KeyBounds } from '../../bbolt/key-range.ts';
 import { readMeta } from '../../bbolt/meta.ts';
@@ -11,6 +10,7 @@ import type { TreeVisitor } from '../../bbolt/tree-visitor.ts';
 import { walkTree } from '../../bbolt/walk.ts';
 import { IndexedKey, KeyRows } from './key-rows.ts';
 import { KEY_BUCKET, RecordReader } from './records.ts';
+import { compactRevisionOf, demandNotCompacted, demandNotFuture } from './revision-bounds.ts';
 import { readStoreFacts } from './store-facts.ts';
 
 export interface KeyIndexOptions {
@@ -30,22 +30,12 @@ export async function readKeyIndex(
   { revision = 0n, keys = withPrefix('') }: KeyIndexOptions = {},
 ): Promise<KeyIndex> {
   const meta = await readMeta(source);
-  const { finishedCompactRevision = -1n, scheduledCompactRevision = -1n } = await readStoreFacts(
-    source,
-    meta,
-  );
-  const compactRevision = max(finishedCompactRevision, scheduledCompactRevision);
-  if (revision > 0n && revision < compactRevision) {
-    const message = `revision ${revision} is gone: the database is compacted up to ${compactRevision}`;
-    throw new EtcdkeepError('revision-compacted', message, { revision });
-  }
+  const compactRevision = compactRevisionOf(await readStoreFacts(source, meta));
+  demandNotCompacted(revision, compactRevision);
   const visitor = new IndexVisitor(revision, keys);
   await walkTree(source, meta, visitor);
   const currentRevision = max(max(visitor.last, 1n), compactRevision);
-  if (revision > currentRevision) {
-    const message = `revision ${revision} has not been yet: the newest is ${currentRevision}`;
-    throw new EtcdkeepError('revision-future', message, { revision });
-  }
+  demandNotFuture(revision, currentRevision);
   const at = revision > 0n ? revision : currentRevision;
   return new KeyIndex(visitor.rows, at, currentRevision, compactRevision);
 }

@@ -15,6 +15,7 @@ import type { DatabaseStatus } from './database-status.ts';
 import { PageSummaries } from './page-summaries.ts';
 import { RecordColumns } from './record-columns.ts';
 import { RecordFollower } from './record-follower.ts';
+import { compactRevisionOf } from './revision-bounds.ts';
 import { StoreContents } from './store-contents.ts';
 import { readStoreFacts, type StoreFacts } from './store-facts.ts';
 import { isError, isStoreRule, type LostRange, type StoreFinding } from './store-finding.ts';
@@ -152,7 +153,7 @@ class StoreReading {
     const { finishedCompactRevision: finished = -1n, scheduledCompactRevision: scheduled = -1n } =
       this.#facts;
     if (wish.records !== undefined) {
-      this.#columns = new RecordColumns(finished > scheduled ? finished : scheduled, wish.records);
+      this.#columns = new RecordColumns(compactRevisionOf(this.#facts), wish.records);
       this.#follower = new RecordFollower(this.#columns, scheduled > finished);
       if (found !== undefined) this.#contents = new StoreContents(found);
     }
