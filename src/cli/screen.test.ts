@@ -91,6 +91,19 @@ it('variables that are none of etcdctl are warned of, unless it is to be quiet',
   expect((await printed(QUIET, nothing, options)).stderr).toBe('');
 });
 
+it.each<[string, FakeOptions, boolean]>([
+  ['on a terminal', { isTTY: true }, true],
+  ['in a pipe', {}, false],
+  ['where no colours are wanted', { isTTY: true, env: { NO_COLOR: '1' } }, false],
+])('a verdict %s', async (_, options, isColoured) => {
+  const { stdout } = await printed(
+    TEXT,
+    (screen) => screen.answer(screen.verdict('BAD', 'red')),
+    options,
+  );
+  expect(stdout).toBe(isColoured ? '\x1b[31mBAD\x1b[39m\n' : 'BAD\n');
+});
+
 describe('the moving line', () => {
   afterEach(() => void vi.useRealTimers());
   const draw = (screen: Screen): void => {

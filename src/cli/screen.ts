@@ -32,6 +32,8 @@ export async function withScreen<T>(
   }
 }
 
+type Colour = 'green' | 'yellow' | 'red';
+
 export class Screen {
   readonly progress: ProgressLine;
   readonly #context: CommandContext;
@@ -90,9 +92,18 @@ export class Screen {
     this.#context.process.stderr.write(`${line}\n`);
   }
 
-  #colour(colour: 'yellow', word: string): string {
-    const { stderr, env } = this.#context.process;
-    const coloured = stderr.isTTY && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
+  /** A word of the answer that is a verdict, in its colour on a terminal. */
+  verdict(word: string, colour: Colour): string {
+    return this.#colour(colour, word, this.#context.process.stdout.isTTY);
+  }
+
+  #colour(
+    colour: Colour,
+    word: string,
+    isTerminal: boolean = this.#context.process.stderr.isTTY,
+  ): string {
+    const { env } = this.#context.process;
+    const coloured = isTerminal && env['TERM'] !== 'dumb' && (env['NO_COLOR'] ?? '') === '';
     return coloured ? styleText(colour, word, { validateStream: false }) : word;
   }
 }

@@ -36,7 +36,7 @@ export function showVerification(
     say('record', differences.length === 0 ? 'good: the files are as it says' : 'BAD: ');
     for (const difference of differences) say('', difference);
   }
-  say('verdict', verdictLine(verification));
+  say('verdict', verdictLine(screen, verification));
 }
 
 function showResources(
@@ -140,7 +140,9 @@ function lostLine({ page, bucket, from, to, records }: LostRange): string {
   return `${what} of ${first} to ${to ?? 'the last'}, ${where}`;
 }
 
-function verdictLine({ result, recorded, snapshot }: Verification): string {
+const COLOURS = { good: 'green', unproven: 'yellow', bad: 'red' } as const;
+
+function verdictLine(screen: Screen, { result, recorded, snapshot }: Verification): string {
   const written =
     recorded === true
       ? 'written to the record'
@@ -149,7 +151,7 @@ function verdictLine({ result, recorded, snapshot }: Verification): string {
         : `not recorded: ${recorded.message}`;
   const lost = snapshot?.lost.length ?? 0;
   const hint = lost > 0 ? '; --list-lost names what is lost' : '';
-  return `${result.toUpperCase()}, ${written}${hint}`;
+  return `${screen.verdict(result.toUpperCase(), COLOURS[result])}, ${written}${hint}`;
 }
 
 /** The same as a document. */
