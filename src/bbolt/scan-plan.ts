@@ -4,7 +4,7 @@
 
 import type { KeyRange } from './key-range.ts';
 import { type Meta, pagesInFile } from './meta.ts';
-import type { LeafPage } from './page.ts';
+import { HEADER_SIZE, type LeafPage, readPageHeader } from './page.ts';
 import { PageSet } from './page-set.ts';
 import type { PageSource } from './page-source.ts';
 import type { ScannedPages, TreeVisitor } from './tree-visitor.ts';
@@ -24,6 +24,31 @@ export async function planScan(
   const plan = new Planner(pagesInFile(meta, source), keepBranch);
   await walkTree(source, meta, plan, { scanned: plan, found: () => undefined });
   return plan.leaves;
+}
+
+/**
+ * How many elements leaves have together, about: by some of them, spread over the file.
+ * @param sampled how many are looked at
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function estimateElements(
+  source: PageSource,
+  { pages, pageSize }: Meta,
+  leaves: PageSet,
+  sampled: number,
+): Promise<number> {
+  const header = new Uint8Array(HEADER_SIZE);
+  const step = Math.max(1, Math.floor(leaves.size / sampled));
+  let [seen, looked, elements] = [0, 0, 0];
+  for (let page = 0; page < pages && seen < leaves.size; page += 1) {
+    if (!leaves.has(page)) continue;
+    seen += 1;
+    if (seen % step !== 0 || (page + 1) * pageSize > source.size) continue;
+    await source.read(header, page * pageSize);
+    elements += readPageHeader(new DataView(header.buffer), 0).count;
+    looked += 1;
+  }
+  return looked === 0 ? 0 : Math.ceil((elements / looked) * leaves.size);
 }
 
 /** In a B+tree all leaves are on one level: once that of a bucket is known, its leaves need not be read. */

@@ -48,7 +48,7 @@ export interface SummaryOptions {
 
 export class PageSummaries implements PageSink {
   readonly #crc32c: Crc32c | undefined;
-  readonly #columns: RecordColumns | undefined;
+  #columns: RecordColumns | undefined;
   readonly #pageSize: number;
   readonly #branches = new Map<number, Uint8Array>();
   readonly #record = new RecordReader();
@@ -85,6 +85,11 @@ export class PageSummaries implements PageSink {
     this.#firstSubs = new Uint16Array(length);
     this.#lastSubs = new Uint16Array(length);
     this.#firstRecords = new Uint32Array(columns === undefined ? 0 : length);
+  }
+
+  /** Remembers no records, before any leaf is looked into. */
+  leaveRecords(): void {
+    this.#columns = undefined;
   }
 
   branch(id: number, run: Uint8Array): void {

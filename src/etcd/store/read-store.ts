@@ -7,12 +7,14 @@ import { EtcdkeepError } from '../../base/errors.ts';
 import { checkFreelist } from '../../bbolt/freelist.ts';
 import { inspectMetas, type Meta, pagesInFile, readMeta } from '../../bbolt/meta.ts';
 import { PageScan } from '../../bbolt/page-scan.ts';
+import type { PageSet } from '../../bbolt/page-set.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
-import { planScan } from '../../bbolt/scan-plan.ts';
+import { estimateElements, planScan } from '../../bbolt/scan-plan.ts';
 import { walkTree } from '../../bbolt/walk.ts';
 import { checkContents, LeaseReferences } from './check-contents.ts';
 import type { DatabaseStatus } from './database-status.ts';
 import { PageSummaries } from './page-summaries.ts';
+import { followPartitioned } from './partitioned-records.ts';
 import { RecordColumns } from './record-columns.ts';
 import { RecordFollower } from './record-follower.ts';
 import { compactRevisionOf } from './revision-bounds.ts';
@@ -27,6 +29,8 @@ export interface StoreWish {
   readonly hash?: boolean;
   /** Whether records are followed, and up to which revision; 0 for all. */
   readonly records?: bigint;
+  /** How many records are remembered at once, if not RECORDS_AT_ONCE; of more, the keys are parted. */
+  readonly recordsAtOnce?: number;
   /** Told of all that is wrong. Without it the first that is wrong is an error. */
   readonly found?: (finding: StoreFinding) => void;
   /** Told of what cannot be read. */
@@ -62,6 +66,11 @@ const LONG_CHUNK_SIZE = 4 * CHUNK_SIZE;
 const PAGES_OF_LONG_LEAF = 16;
 /** A chunk, what the scan puts together, and the tables of CRC-32C. */
 const MEMORY_SIZE = 2 * LONG_CHUNK_SIZE + ALIGNMENT;
+/** Some 250 MB. */
+const RECORDS_AT_ONCE = 4 * 1024 * 1024;
+/** Leaves by which the number of records is estimated. */
+const SAMPLED_LEAVES = 64;
+
 const LAST_REVISION = 2n ** 63n - 1n;
 
 /** What is gone on with where it is not known what was compacted: a missing record says nothing then. */
@@ -129,8 +138,11 @@ class StoreReading {
   readonly #facts: Pick<StoreFacts, 'finishedCompactRevision' | 'scheduledCompactRevision'>;
   readonly #memory = new AlignedMemory(MEMORY_SIZE);
   readonly #crc32c: Crc32c | undefined;
-  readonly #columns: RecordColumns | undefined;
-  readonly #follower: RecordFollower | undefined;
+  #columns: RecordColumns | undefined;
+  #follower: RecordFollower | undefined;
+  /** Parts of the keys that are followed one after the other; 1 if all are at once. */
+  #partitions = 1;
+  readonly #references = new LeaseReferences();
   /** Collected where all that is wrong is asked for. */
   readonly #contents: StoreContents | undefined;
   readonly #summaries: PageSummaries;
@@ -170,6 +182,7 @@ class StoreReading {
     const leaves = await planScan(this.#source, this.#meta, (page, run) => {
       summaries.branch(page, run);
     });
+    await this.#partRecords(leaves);
     const isOfLongLeaves = leaves.size * PAGES_OF_LONG_LEAF < pages;
     // Of long leaves the walk reads the keys alone.
     if (isOfLongLeaves && this.#isStructureOnly && this.#wish.seen === undefined) return;
@@ -197,6 +210,32 @@ class StoreReading {
     }
   }
 
+  /** Where there are too many records to be remembered at once, they are followed after the walk. */
+  async #partRecords(leaves: PageSet): Promise<void> {
+    if (this.#columns === undefined) return;
+    const { recordsAtOnce = RECORDS_AT_ONCE } = this.#wish;
+    const records = await estimateElements(this.#source, this.#meta, leaves, SAMPLED_LEAVES);
+    if (records <= recordsAtOnce) return;
+    this.#partitions = Math.ceil(records / recordsAtOnce);
+    this.#columns = undefined;
+    this.#follower = undefined;
+    this.#summaries.leaveRecords();
+  }
+
+  #followPartitioned(records: number) {
+    const { finishedCompactRevision = -1n, scheduledCompactRevision = -1n } = this.#facts;
+    return followPartitioned(this.#source, this.#meta, {
+      compactRevision: compactRevisionOf(this.#facts),
+      isCompacting: scheduledCompactRevision > finishedCompactRevision,
+      revision: this.#wish.records!,
+      partitions: this.#partitions,
+      records,
+      hash: this.#crc32c !== undefined,
+      told: (message, page, offset) => this.#found?.({ rule: 'history', message, page, offset }),
+      lease: (id) => this.#references.add(id),
+    });
+  }
+
   async walk() {
     const source = this.#source;
     const meta = this.#meta;
@@ -218,8 +257,14 @@ class StoreReading {
       ...(found === undefined ? {} : { found }),
     });
     if (found !== undefined) await checkFreelist(source, meta, reached, found);
+    const totals = visitor.totals();
+    if (this.#partitions > 1) {
+      const { live, hashKV } = await this.#followPartitioned(totals.entries);
+      return { pagesReachable: reached.size, totals: { ...totals, liveKeys: live }, hashKV };
+    }
+    for (const lease of follower?.leases() ?? []) this.#references.add(lease);
     const hashKV = this.#crc32c && follower?.hashKV(this.#crc32c);
-    return { pagesReachable: reached.size, totals: visitor.totals(), hashKV };
+    return { pagesReachable: reached.size, totals, hashKV };
   }
 
   /** Holds what was collected against each other. @param revision of the last record */
@@ -227,9 +272,7 @@ class StoreReading {
     const contents = this.#contents;
     if (contents === undefined) return;
     for (const finding of checkContents(contents, revision)) this.#found!(finding);
-    const references = new LeaseReferences();
-    for (const lease of this.#follower!.leases()) references.add(lease);
-    for (const finding of references.check(contents)) this.#found!(finding);
+    for (const finding of this.#references.check(contents)) this.#found!(finding);
   }
 }
 

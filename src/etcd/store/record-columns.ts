@@ -28,6 +28,11 @@ const BLOCK_MASK = BLOCK_LENGTH - 1;
 /** Multipliers of MurmurHash3's finalizer, and of xxHash32. */
 const MULTIPLIERS = [0x85ebca6b, 0x9e3779b1] as const;
 
+const SEEDS = new Uint32Array(2);
+randomBytes(8).copy(new Uint8Array(SEEDS.buffer));
+
+const ALL_KEYS = { partition: 0, partitions: 1 };
+
 class Block {
   readonly flags = new Uint8Array(BLOCK_LENGTH);
   readonly firstHashes = new Uint32Array(BLOCK_LENGTH);
@@ -47,25 +52,30 @@ export class RecordColumns {
   readonly compactRevision: bigint;
   readonly #revision: bigint;
   readonly #blocks: Block[] = [];
-  readonly #seeds = new Uint32Array(2);
+  readonly #partition: number;
+  readonly #partitions: number;
 
-  /** @param revision that is looked at; 0 for the newest */
-  constructor(compactRevision: bigint, revision = 0n) {
+  /**
+   * @param revision that is looked at; 0 for the newest
+   * @param part of the keys whose records are remembered, if not all of them
+   */
+  constructor(
+    compactRevision: bigint,
+    revision = 0n,
+    part: { readonly partition: number; readonly partitions: number } = ALL_KEYS,
+  ) {
+    this.#partition = part.partition;
+    this.#partitions = part.partitions;
     this.compactRevision = compactRevision;
     this.#revision = revision;
-    randomBytes(8).copy(new Uint8Array(this.#seeds.buffer));
   }
 
-  /** @returns the index of the record, counted from 0 */
+  /** @returns the index of the record, counted from 0; -1 if its key is of another part */
   append(record: RecordReader): number {
     const { bytes, keyValue, main } = record;
-    const index = this.length;
-    if (index >>> BLOCK_BITS === this.#blocks.length) this.#blocks.push(new Block());
-    const block = this.#blockOf(index);
-    const at = index & BLOCK_MASK;
     const { keyStart, keyEnd } = keyValue;
-    let first = this.#seeds[0]!;
-    let second = this.#seeds[1]!;
+    let first = SEEDS[0]!;
+    let second = SEEDS[1]!;
     for (let offset = keyStart; offset < keyEnd; offset += 1) {
       const byte = bytes[offset]!;
       first = Math.imul(first ^ byte, MULTIPLIERS[0]);
@@ -73,6 +83,11 @@ export class RecordColumns {
       second = Math.imul(second + byte, MULTIPLIERS[1]);
       second ^= second >>> 13;
     }
+    if ((second >>> 0) % this.#partitions !== this.#partition) return -1;
+    const index = this.length;
+    if (index >>> BLOCK_BITS === this.#blocks.length) this.#blocks.push(new Block());
+    const block = this.#blockOf(index);
+    const at = index & BLOCK_MASK;
     block.firstHashes[at] = first;
     block.secondHashes[at] = second;
     const kind = (record.isTombstone ? TOMBSTONE : 0) | (keyStart === keyEnd ? MARKER : 0);

@@ -7,7 +7,8 @@ import { HistoryCheck } from './check-history.ts';
 import { NewestRecords } from './newest-records.ts';
 import type { RecordColumns } from './record-columns.ts';
 
-const SEED = Buffer.from('key');
+/** What HashKV begins with. */
+export const HASH_KV_SEED = Buffer.from('key');
 
 /** Pairs of numbers that the list of leaves grows by. */
 const GROWTH = 2;
@@ -71,7 +72,7 @@ export class RecordFollower {
    */
   hashKV(crc32c: Crc32c): number {
     const columns = this.#columns;
-    let hash = crc32c.update(0, SEED);
+    let hash = crc32c.update(0, HASH_KV_SEED);
     for (let leaf = 0; leaf < this.#leafCount; leaf += 1) {
       const first = this.#leaves[2 * leaf]!;
       const last = columns.hasLeafChecksum(first) ? first : first + this.#leaves[2 * leaf + 1]! - 1;
@@ -85,11 +86,35 @@ export class RecordFollower {
 
   #isHashed(index: number): boolean {
     const columns = this.#columns;
-    if (columns.isLater(index)) return false;
-    if (!columns.isCompacted(index)) return true;
-    // Since 3.4.34 and 3.5.16 a compaction leaves a tombstone of its revision, which must not make a difference.
-    if (columns.isAtCompaction(index) && columns.isTombstone(index)) return false;
-    // Of what is compacted, only what is still alive at the revision counts; all of it, where nothing is.
-    return this.newest.live === 0 || columns.isLive(index);
+    return isHashed({
+      isLater: columns.isLater(index),
+      isCompacted: columns.isCompacted(index),
+      isAtCompaction: columns.isAtCompaction(index),
+      isTombstone: columns.isTombstone(index),
+      isLive: columns.isLive(index),
+      live: this.newest.live,
+    });
   }
+}
+
+/** What decides whether a record counts for HashKV. */
+interface Standing {
+  readonly isLater: boolean;
+  readonly isCompacted: boolean;
+  readonly isAtCompaction: boolean;
+  readonly isTombstone: boolean;
+  /** Whether it is the newest of a live key. */
+  readonly isLive: boolean;
+  /** How many keys are alive at the revision. */
+  readonly live: number;
+}
+
+/** (etcd, server/storage/mvcc/hash.go, kvHasher.WriteKeyValue) */
+export function isHashed(record: Standing): boolean {
+  if (record.isLater) return false;
+  if (!record.isCompacted) return true;
+  // Since 3.4.34 and 3.5.16 a compaction leaves a tombstone of its revision, which must not make a difference.
+  if (record.isAtCompaction && record.isTombstone) return false;
+  // Of what is compacted, only what is still alive at the revision counts; all of it, where nothing is.
+  return record.live === 0 || record.isLive;
 }

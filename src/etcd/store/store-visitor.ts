@@ -105,9 +105,10 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       const offset = summaries!.offset(page);
       this.#tell('history', `revision ${revision} ${sentence} (page ${page})`, { page, offset });
     };
-    const firstSub = summaries!.firstSub(page);
-    if (!this.#subOrder.follows(summary.firstMain, firstSub))
-      tell(summary.firstMain, subGap(firstSub));
+    const { firstMain } = summary;
+    if (!this.#subOrder.follows(firstMain, summaries!.firstSub(page))) {
+      tell(firstMain, this.#subOrder.gap);
+    }
     this.#subOrder.set(summary.lastMain, summaries!.lastSub(page));
     records.follower.follow(summaries!.firstRecord(page), summary.entries, tell);
   }
@@ -201,7 +202,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
       this.#tell('history', message, { page, offset });
     };
     isPlausible(record, tell);
-    if (!this.#subOrder.isNext(record)) tell(subGap(record.sub));
+    if (!this.#subOrder.isNext(record)) tell(this.#subOrder.gap);
     const index = records.columns.append(record);
     if (crc32c !== undefined) {
       records.columns.setChecksum(index, crc32c, bytes.subarray(start, valueEnd));
@@ -238,8 +239,4 @@ function revisionAt(bytes: Uint8Array, start: number, end: number): bigint | und
 function revisionBefore(bytes: Uint8Array, start: number, end: number): bigint | undefined {
   const main = revisionAt(bytes, start, end);
   return main !== undefined && subNumber(bytes, start) === 0 ? main - 1n : main;
-}
-
-function subGap(sub: number): string {
-  return `has a change ${sub} without the one before it`;
 }

@@ -14,6 +14,11 @@ export class SubOrder {
     this.#compactRevision = Number(compactRevision);
   }
 
+  /** What is wrong with a record that is not what can follow, as a sentence without its subject. */
+  get gap(): string {
+    return `has a change ${this.#sub} without the one before it`;
+  }
+
   /** What comes next may be anything: records before it are lost. */
   forget(): void {
     this.#main = Number.NaN;
