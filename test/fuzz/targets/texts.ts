@@ -25,8 +25,8 @@ const KNOWN_BY = SECRET.slice(0, 8);
 /** Whether no mutation has made a name of it. */
 function isInItsPlace(text: string): boolean {
   const elsewhere = text.split(KNOWN_BY).slice(0, -1);
-  const field = /(?:^|[{,])[\s-]*["']?[\w-]*(?:secret|token|data|key)["']? ?[:=] ?["']?$/m;
-  return elsewhere.every((before) => field.test(before));
+  const field = /(?:^|[{,])[\s-]*["']?[\w-]*(?:secret|token|data|key)["']? ?[:=] ?["']?$/;
+  return elsewhere.every((before) => field.test(before.slice(before.lastIndexOf('\n') + 1)));
 }
 
 /** What a library warns of goes to stderr past us, and may quote the file. */
