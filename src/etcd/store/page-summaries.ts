@@ -44,11 +44,14 @@ export interface SummaryOptions {
   readonly crc32c?: Crc32c | undefined;
   /** Where each record is remembered. */
   readonly columns?: RecordColumns | undefined;
+  /** Not to look into records, but for the revisions that a leaf begins and ends with. */
+  readonly isStructureOnly?: boolean;
 }
 
 export class PageSummaries implements PageSink {
   readonly #crc32c: Crc32c | undefined;
   #columns: RecordColumns | undefined;
+  readonly #isStructureOnly: boolean;
   readonly #pageSize: number;
   readonly #branches = new Map<number, Uint8Array>();
   readonly #record = new RecordReader();
@@ -70,7 +73,9 @@ export class PageSummaries implements PageSink {
   readonly #lastSubs: Uint16Array;
   readonly #firstRecords: Uint32Array;
 
-  constructor(pageSize: number, pages: number, { crc32c, columns }: SummaryOptions) {
+  constructor(pageSize: number, pages: number, options: SummaryOptions) {
+    const { crc32c, columns, isStructureOnly = false } = options;
+    this.#isStructureOnly = isStructureOnly;
     const length = Math.min(pages, SUMMARISED_PAGES_MAX);
     this.#crc32c = crc32c;
     this.#columns = columns;
@@ -93,9 +98,14 @@ export class PageSummaries implements PageSink {
   }
 
   branch(id: number, run: Uint8Array): void {
+    this.keepBranch(id, run, true);
+  }
+
+  /** @param isReused whether the bytes will be others: then they are copied */
+  keepBranch(id: number, run: Uint8Array, isReused: boolean): void {
     if (this.#branches.has(id) || this.#branchBytes + run.length > BRANCH_BYTES_MAX) return;
     this.#branchBytes += run.length;
-    this.#branches.set(id, new Uint8Array(run));
+    this.#branches.set(id, isReused ? new Uint8Array(run) : run);
   }
 
   branchRun(page: number): Uint8Array | undefined {
@@ -122,7 +132,7 @@ export class PageSummaries implements PageSink {
     const span = readMain(leaf, last) - firstMain;
     // A span that is not a number fails this, too.
     if (!(span >= 0 && span < 2 ** 32) || firstSub < 0 || lastSub < 0) return;
-    if (!this.#countRecords(id, leaf)) return;
+    if (!this.#isStructureOnly && !this.#countRecords(id, leaf)) return;
     this.#crcs[id] = this.#checksum(id, leaf);
     this.#dataLengths[id] = leaf.dataLength;
     this.#entries[id] = leaf.count;

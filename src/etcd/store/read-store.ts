@@ -172,6 +172,7 @@ class StoreReading {
     this.#summaries = new PageSummaries(meta.pageSize, pagesInFile(meta, source), {
       crc32c: this.#crc32c,
       columns: this.#columns,
+      isStructureOnly: this.#isStructureOnly,
     });
   }
 
@@ -180,7 +181,7 @@ class StoreReading {
     const { pages, pageSize } = this.#meta;
     const summaries = this.#summaries;
     const leaves = await planScan(this.#source, this.#meta, (page, run) => {
-      summaries.branch(page, run);
+      summaries.keepBranch(page, run, false);
     });
     await this.#partRecords(leaves);
     const isOfLongLeaves = leaves.size * PAGES_OF_LONG_LEAF < pages;
