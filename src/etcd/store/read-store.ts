@@ -80,6 +80,7 @@ const UNKNOWN_COMPACTION = {
 };
 
 /**
+ * Reads a database. With `found` it goes on to the end whatever is wrong, and what it answers is of what could be read.
  * @throws EtcdkeepError `database-damaged` unless `found` is given; `file-failed`
  */
 export async function readStore(source: PageSource, wish: StoreWish): Promise<ReadStore> {
