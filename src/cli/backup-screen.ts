@@ -89,6 +89,7 @@ export class BackupScreen {
     screen.blank();
     tellProof(screen, snapshot);
     tellKeys(screen, record.resources);
+    screen.tell('next', `etcdkeep verify ${directory}      proves it again, from its files alone`);
     // Where the member is behind, the backup of another host is the better one.
     if (record.checks.some(({ name, result }) => BEHIND.includes(name) && result === 'failed'))
       return;

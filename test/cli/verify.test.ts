@@ -24,11 +24,13 @@ describeWithEtcd(VERSION, 'a backup of a host', () => {
   let stamp: string;
   let keys: number;
   let hashKV: number;
+  let screen: string;
   beforeAll(async () => {
     const data = await loadKubernetes(etcd().gateway, { objects: 300, operations: 16 });
     keys = data.live.size;
     const outcome = await runCli(['backup', '--root', host().root, taken]);
     expect(outcome.code, outcome.stderr).toBe(0);
+    screen = outcome.stderr;
     names = (await readdir(taken)).sort();
     stamp = /^backup_(.*)\.json$/.exec(names[0]!)![1]!;
     const member = await etcd().gateway.call('/v3/maintenance/hashkv', { revision: '0' });
@@ -177,7 +179,8 @@ describeWithEtcd(VERSION, 'a backup of a host', () => {
   it('the archive was changed: bad, by the record', async () => {
     const { directory, resources } = await copied();
     const bytes = await readFile(resources);
-    bytes[bytes.length >> 1]! ^= 1;
+    // The CRC at the end of gzip.
+    bytes[bytes.length - 8]! ^= 1;
     await writeFile(resources, bytes);
     const { code, document } = await verifyJson(directory);
     expect(code).toBe(4);
@@ -249,5 +252,12 @@ describeWithEtcd(VERSION, 'a backup of a host', () => {
     expect(stdout).toMatch(/^proven +verified \d+ seconds? ago by etcdkeep \S+: digest equal/m);
     const { stdout: json } = await runCli(['show', directory, '--output', 'json']);
     expect(JSON.parse(json)).toMatchObject({ stamp, proven: { result: 'good' }, notes: [] });
+  });
+
+  it('by the command that the backup ended with', async () => {
+    const [, command] = /^next +etcdkeep (verify \S+) /m.exec(screen)!;
+    const { code, stdout } = await runCli(command!.split(' '));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^verdict +GOOD, written to the record$/m);
   });
 });
