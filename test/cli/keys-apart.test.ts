@@ -100,7 +100,7 @@ describeWithEtcd(VERSION, 'keys apart', () => {
     () => {
       it('that is too small: refused before, and nothing is left if it fills up all the same', async () => {
         const directory = await usedDirectory();
-        const { path } = await volumeForTest('size=16k');
+        const { path } = await volumeForTest('size=8k');
         const seen = await untouched(directory, () => runCli(line(directory, path)));
         expect(expectFailure(seen, 'check-failed', 3).message).toMatch(
           new RegExp(`^check "space" failed: .*; needs .* in ${path}, .* free$`),
