@@ -96,19 +96,21 @@ function raceOf(reader: Reader, etcdutl: string, bbolt: FoundBbolt): Race | stri
 
 async function run(reader: Reader, race: Race, { path }: BenchSnapshot, rounds: number) {
   const theirPath = race.peerWrites === true ? `${path}.copy` : path;
-  const pairs: { ours: Measured; theirs: Measured }[] = [];
-  for (let round = 0; round < rounds; round += 1) {
+  const pair = async (withPeak: boolean): Promise<{ ours: Measured; theirs: Measured }> => {
     if (theirPath !== path) copyFileSync(path, theirPath);
     warm(theirPath);
     if (theirPath !== path) warm(path);
-    const theirs = await measure(race.theirs(theirPath), {});
-    pairs.push({ theirs, ours: await measure([ETCDKEEP, ...race.ours(path)], {}) });
-  }
+    const theirs = await measure(race.theirs(theirPath), {}, { withPeak });
+    return { theirs, ours: await measure([ETCDKEEP, ...race.ours(path)], {}, { withPeak }) };
+  };
+  const pairs: { ours: Measured; theirs: Measured }[] = [];
+  for (let round = 0; round < rounds; round += 1) pairs.push(await pair(false));
+  const { ours, theirs } = await pair(true);
   if (theirPath !== path) rmSync(theirPath);
-  const wall = median(pairs.map(({ ours, theirs }) => ours.wallMs / theirs.wallMs));
-  const cpu = median(pairs.map(({ ours, theirs }) => ours.cpuMs / theirs.cpuMs));
-  const peak = Math.max(...pairs.map(({ ours }) => ours.peakBytes));
-  const theirPeak = Math.max(...pairs.map(({ theirs }) => theirs.peakBytes));
+  const wall = median(pairs.map((each) => each.ours.wallMs / each.theirs.wallMs));
+  const cpu = median(pairs.map((each) => each.ours.cpuMs / each.theirs.cpuMs));
+  const peak = ours.peakBytes;
+  const theirPeak = theirs.peakBytes;
   const ofIt = race.memory === undefined ? '' : (peak / theirPeak).toFixed(2);
   const cells = [wall.toFixed(2), cpu.toFixed(2), formatBytes(peak), formatBytes(theirPeak), ofIt];
   console.log(row(reader, cells), `  ${race.peer}`);
