@@ -4,7 +4,12 @@ import type { Verification } from '../backup/verify.ts';
 import type { SnapshotProof } from '../backup/verify-snapshot.ts';
 import { formatBytes, formatCount, formatMoment, formatSpan } from '../base/units.ts';
 import type { ArchiveInspection } from '../controlplane/archive-inspection.ts';
-import { isStoreRule, type LostRange, type StoreFinding } from '../etcd/store/store-finding.ts';
+import {
+  isError,
+  isStoreRule,
+  type LostRange,
+  type StoreFinding,
+} from '../etcd/store/store-finding.ts';
 import type { Screen } from './screen.ts';
 
 const NOUN_WIDTH = 22;
@@ -24,7 +29,9 @@ export function showVerification(
   const { stamp, at, record } = backup;
   const age = `${formatSpan(now.getTime() - at.getTime())} ago (${formatMoment(at)})`;
   const host = record === undefined ? '' : `of ${record.host.name}, `;
-  say('backup', `${stamp === undefined ? '' : `${stamp}, `}${host}taken ${age}`);
+  // Of a file without a stamp no more is known than when it was changed last.
+  const event = stamp === undefined && record === undefined ? 'changed' : 'taken';
+  say('backup', `${stamp === undefined ? '' : `${stamp}, `}${host}${event} ${age}`);
   if (backup.snapshot === undefined) say('snapshot', 'MISSING');
   else if (snapshot === undefined) say('snapshot', `BAD: ${backup.snapshot.path}: ${reasons[0]}`);
   else showSnapshot(say, snapshot, record?.snapshot.keys);
@@ -33,10 +40,18 @@ export function showVerification(
   if (resources === undefined) say('static_kuberesources', 'none to be found');
   else showResources(say, resources, verification.encryption);
   if (differences !== undefined) {
-    say('record', differences.length === 0 ? 'good: the files are as it says' : 'BAD: ');
+    say('record', differences.length === 0 ? `good: ${comparedLine(verification)}` : 'BAD');
     for (const difference of differences) say('', difference);
   }
   say('verdict', verdictLine(screen, verification));
+}
+
+/** What was held against the record. */
+function comparedLine({ snapshot, resources }: Verification): string {
+  const digest = snapshot?.digest.result === 'skipped' ? ', its digest left out' : '';
+  if (snapshot !== undefined && resources !== undefined) return `the files are as it says${digest}`;
+  if (snapshot !== undefined) return `the snapshot is as it says${digest}; nothing else was there`;
+  return resources === undefined ? 'nothing was there' : 'the static resources are as it says';
 }
 
 function showResources(
@@ -57,8 +72,9 @@ function showResources(
     const names = keyNames.map((name) => `"${name}"`).join(', ');
     say('', `encryption ${on ? `on (${providers.join(', ')}; keys ${names})` : 'off'}`);
   }
-  for (const { message, member } of findings.slice(0, FINDINGS_SHOWN)) {
-    say('', member === undefined ? message : `${member}: ${message}`);
+  for (const { message, member, severity } of findings.slice(0, FINDINGS_SHOWN)) {
+    const weight = severity === 'warning' ? 'warning: ' : '';
+    say('', `${weight}${member === undefined ? message : `${member}: ${message}`}`);
   }
   const more = findings.length - FINDINGS_SHOWN;
   if (more > 0) say('', `and ${formatCount(more)} more`);
@@ -78,7 +94,7 @@ function showSnapshot(
   const pages = `${formatCount(snapshot.pagesReachable)} of ${formatCount(snapshot.pages)} pages`;
   showFindings(say, '  structure', ofStructure, `sound: ${pages} are in use`);
   showFindings(say, '  store', ofStore, contentsLine(snapshot, recordedKeys));
-  if (errorCount > 0 && ofStore.length > 0) say('', contentsLine(snapshot, recordedKeys));
+  if (ofStore.length > 0) say('', contentsLine(snapshot, recordedKeys));
 }
 
 /** What the database holds, or what of it can be read. */
@@ -107,8 +123,10 @@ function showFindings(
     say(noun, sound);
     return;
   }
-  findings.slice(0, FINDINGS_SHOWN).forEach(({ message, offset }, index) => {
-    say(index === 0 ? noun : '', `${message} (byte ${formatCount(offset)})`);
+  findings.slice(0, FINDINGS_SHOWN).forEach((finding, index) => {
+    const { message, offset } = finding;
+    const weight = isError(finding) ? '' : 'warning: ';
+    say(index === 0 ? noun : '', `${weight}${message} (byte ${formatCount(offset)})`);
   });
   const more = findings.length - FINDINGS_SHOWN;
   if (more > 0) say('', `and ${formatCount(more)} more: etcdkeep snapshot check`);
@@ -119,7 +137,7 @@ function digestLine({ digest: { result, computed, stored } }: SnapshotProof): st
     case 'equal':
       return 'equal to the trailer';
     case 'absent':
-      return 'none to compare with: a copy of a database, not a snapshot';
+      return "none to compare with: a snapshot ends with one, a copy of a member's database does not";
     case 'skipped':
       return 'not computed';
     case 'differs':

@@ -216,6 +216,12 @@ describe('findBackup', () => {
     expect(shapeOf(directory, other)).toMatchObject({ snapshot: undefined, resources: names[2] });
   });
 
+  it('a file and the stamp of another backup', async () => {
+    const path = join(await directoryOf(`snapshot_${STAMP}.db`), `snapshot_${STAMP}.db`);
+    expect(await findBackup(path, STAMP)).toMatchObject({ stamp: STAMP });
+    await expect(findBackup(path, OTHER)).rejects.toMatchObject({ code: 'backup-not-found' });
+  });
+
   it('any other file is a snapshot that somebody named', async () => {
     const directory = await directoryOf('from-the-old-cluster');
     const path = join(directory, 'from-the-old-cluster');

@@ -76,7 +76,13 @@ export async function findBackup(
   options: StoredOptions = {},
 ): Promise<StoredBackup> {
   const stats = look(path);
-  if (!stats.isDirectory()) return fileBackup(path, options);
+  if (!stats.isDirectory()) {
+    const backup = await fileBackup(path, options);
+    if (stamp === undefined || stamp === backup.stamp) return backup;
+    throw new EtcdkeepError('backup-not-found', `this file is not of the backup of ${stamp}`, {
+      path,
+    });
+  }
   const backups = await listBackups(path, options);
   const [found, other] =
     stamp === undefined ? backups : backups.filter((one) => one.stamp === stamp);

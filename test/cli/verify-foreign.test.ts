@@ -4,13 +4,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { DatabaseEdit } from '../../src/bbolt/edit.ts';
+import { bytesSource } from '../../src/bbolt/testing.ts';
 import { DATABASES, GOLDEN, readDatabase } from '../fixtures/databases/databases.ts';
 import { runCommand } from '../servers/command.ts';
 import { expectFailure } from './failure.ts';
 import { runCli } from './run.ts';
 import { directoryForTest } from './scene.ts';
 import { untouched } from './untouched.ts';
-import { leafPage, PAGE, snapshotOf, verifyJson } from './verified.ts';
+import { leafPage, PAGE, snapshotOf, verifyJson, withTrailer } from './verified.ts';
 
 describe('verify, of files that others have made', () => {
   const WITHOUT_TRAILER = (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length - 32);
@@ -102,6 +104,27 @@ describe('verify, of files that others have made', () => {
     });
     // Of the four static pods this one lacks three.
     expect(document.backups[0]!.reasons.join()).toMatch(/static resources: .*kube-/);
+  });
+
+  it('with a warning: good, and what it holds is said all the same', async () => {
+    const database = WITHOUT_TRAILER(snapshotOf('tree'));
+    const changed = Buffer.alloc(database.length + (1 << 20));
+    database.copy(changed);
+    const edit = await DatabaseEdit.open(bytesSource(database));
+    // etcdserverpb.AlarmMember: NOSPACE of member 1.
+    edit.bucket(Buffer.from('alarm')).put(Buffer.from([8, 1, 16, 1]), Buffer.alloc(0));
+    const { size } = await edit.commit({
+      write(bytes, offset) {
+        changed.set(bytes, offset);
+        return undefined;
+      },
+    });
+    const { path } = await file('snapshot.db', withTrailer(changed.subarray(0, size)));
+    const { code, stdout } = await runCli(['verify', path]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^ {2}store +warning: alarm NOSPACE of member 1 .*\n +sound: revision 962, /m,
+    );
   });
 
   it('in a directory of a job, below the one that is named', async () => {

@@ -195,8 +195,13 @@ describeWithEtcd(VERSION, 'a backup of a host', () => {
     const keysDirectory = directoryForTest();
     await copyFile(resources, join(keysDirectory, names[2]!));
     await rm(resources);
-    const failure = expectFailure(await runCli(['verify', directory]), 'backup-unproven', 5);
+    const outcome = await runCli(['verify', directory]);
+    const failure = expectFailure(outcome, 'backup-unproven', 5);
     expect(failure.message).toBe(`the static resources are not beside it: ${names[2]}`);
+    // Only what was there was held against the record.
+    expect(outcome.stdout).toMatch(
+      /^record +good: the snapshot is as it says; nothing else was there$/m,
+    );
     const found = await runCli(['verify', directory, '--static-resources-dir', keysDirectory]);
     expect(found.code, found.stderr).toBe(0);
   });
