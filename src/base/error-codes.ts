@@ -298,6 +298,23 @@ const table = {
     retryable: false,
   },
 
+  'snapshot-without-digest': refused(
+    "The file has no digest at its end, as a copy of a member's database has none: nothing tells whether its bytes are as they were.",
+    '--skip-hash-check restores it all the same: its structure and the history of every key are looked at instead',
+  ),
+  'initial-cluster-invalid': usage(
+    'The members of the new cluster are not named in a way that etcd could start with.',
+    'name each one in --initial-cluster as NAME=URL, and this one with --name and --initial-advertise-peer-urls',
+  ),
+  'data-dir-not-empty': refused(
+    'Something is in the directory that a data directory is to be made in, and nothing is replaced.',
+    'name a directory that is empty or does not exist yet',
+  ),
+  'target-version-unknown': refused(
+    'The database cannot be made one that this version of etcd starts on.',
+    'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
+  ),
+
   // Restoring a host.
   'restore-running': refused(
     'Another restore of this host runs.',

@@ -127,6 +127,7 @@ const MOVES: Readonly<Record<Exclude<StepName, 'build' | 'serve'>, (run: Run) =>
     await removeStaged(run);
   },
   start: async (run) => {
+    await keepManifest(run);
     await proveStopped(run);
     await putManifest(run);
   },

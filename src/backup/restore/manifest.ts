@@ -33,12 +33,13 @@ interface Manifest {
 }
 
 /**
- * Copies the manifest that etcd is to be started from. What is copied already stays as it is.
+ * Copies the manifest that etcd is to be started from. What is copied already stays as it is; one that comes out of the
+ * backup may not be there yet.
  * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
  */
 export async function keepManifest({ host, plan }: Run): Promise<void> {
   const copy = host.realPath(stoppedManifest(plan));
-  if (await exists(copy)) return;
+  if ((await exists(copy)) || !(await exists(host.realPath(plan.etcd.source)))) return;
   await write(copy, await read(host.realPath(plan.etcd.source)));
 }
 
@@ -65,7 +66,10 @@ export async function takeManifestAway(run: Run): Promise<{ readonly keptAs: str
   const copy = stoppedManifest(plan);
   const found = await read(taken);
   let keptAs: string | undefined;
-  if (!found.bytes.equals((await read(host.realPath(copy))).bytes)) {
+  const isCopied =
+    (await exists(host.realPath(copy))) &&
+    found.bytes.equals((await read(host.realPath(copy))).bytes);
+  if (!isCopied) {
     const { dir, name, ext } = parse(copy);
     const free = await freeName(host.realPath(join(dir, `${name}-written-back${ext}`)));
     await write(free, found);
