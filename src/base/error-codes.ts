@@ -361,7 +361,8 @@ const table = {
   'etcd-not-serving': {
     exit: 5,
     when: 'The restored data are in place and etcd was told to start, and it did not serve them in time.',
-    advice: 'look at the log of etcd; then etcdkeep restore --resume watches on, --rollback goes back',
+    advice:
+      'look at the log of etcd; then etcdkeep restore --resume watches on, --rollback goes back',
     retryable: true,
   },
   'vendor-script-failed': failed(

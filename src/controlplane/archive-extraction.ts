@@ -3,9 +3,9 @@
 
 import { constants } from 'node:fs';
 import { chmod, chown, lchown, mkdir, open, symlink } from 'node:fs/promises';
-import { basename, dirname } from "node:path";
-import { createFile, syncDirectory } from '../base/durable-files.ts';
+import { basename, dirname } from 'node:path';
 import { CompressionError, Decompressor } from '../base/decompressor.ts';
+import { createFile, syncDirectory } from '../base/durable-files.ts';
 import { EtcdkeepError, readError, writeError } from '../base/errors.ts';
 import { TarSyntaxError } from '../base/tar-header.ts';
 import { type TarEntry, TarReader } from '../base/tar-reader.ts';
@@ -152,7 +152,9 @@ class Extraction {
 
   unusable(why: string): EtcdkeepError {
     const path = this.#archive;
-    return new EtcdkeepError('archive-unusable', `cannot use the static resources: ${why}`, { path });
+    return new EtcdkeepError('archive-unusable', `cannot use the static resources: ${why}`, {
+      path,
+    });
   }
 
   /** @returns undefined if nobody wants it */
@@ -163,7 +165,12 @@ class Extraction {
     );
     if (wanted === undefined) return undefined;
     const rest = path.slice(wanted.member.length);
-    if (rest.split('/').slice(1).some((part) => ['', '.', '..'].includes(part))) {
+    if (
+      rest
+        .split('/')
+        .slice(1)
+        .some((part) => ['', '.', '..'].includes(part))
+    ) {
       throw this.unusable(`the path of ${path} has empty parts or dots in it`);
     }
     return `${wanted.to}${rest}`;

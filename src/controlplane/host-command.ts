@@ -63,7 +63,11 @@ export async function runHostCommand(
   timeoutMs: number,
 ): Promise<HostCommandResult> {
   return await new Promise((resolve) => {
-    const options = { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_MAX, killSignal: 'SIGKILL' } as const;
+    const options = {
+      timeout: timeoutMs,
+      maxBuffer: OUTPUT_BYTES_MAX,
+      killSignal: 'SIGKILL',
+    } as const;
     execFile(file, [...args, ...more], options, (failure, stdout, stderr) => {
       const code = failure === null ? 0 : failure.code;
       resolve({ code: typeof code === 'number' ? code : -1, stdout, stderr });

@@ -40,7 +40,8 @@ export async function builtState(member: string, built: Built): Promise<BuiltSta
   const expected = built.files[DATABASE]!;
   const inode = expected.slice(0, expected.indexOf(':'));
   try {
-    if (`${(await lstat(join(member, DATABASE), { bigint: true })).ino}` !== inode) return 'missing';
+    if (`${(await lstat(join(member, DATABASE), { bigint: true })).ino}` !== inode)
+      return 'missing';
   } catch (reason) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) return 'missing';
     throw readError(reason, 'look at the data', member);

@@ -6,6 +6,7 @@ import type { Host } from '../../controlplane/host.ts';
 import { buildAll } from './build.ts';
 import { keepData, placeData } from './data.ts';
 import { Journal, STEPS, type StepName } from './journal.ts';
+import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
 import { keepManifest, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { placeResources, removeStaged } from './resources.ts';
@@ -13,7 +14,6 @@ import { undo } from './rollback.ts';
 import type { Run, RunOptions } from './run.ts';
 import { type Served, waitUntilServing } from './serve.ts';
 import { proveStopped } from './stopped.ts';
-import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
 
 export interface Restored {
   readonly plan: RestorePlan;

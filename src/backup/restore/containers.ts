@@ -23,7 +23,11 @@ export async function runningContainers(
   for (const name of names) {
     // As the host's own scripts ask (cluster-etcd-operator, bindata/etcd/etcd-common-tools).
     const label = `io.kubernetes.container.name=${name}`;
-    const { code, stdout } = await runHostCommand(crictl, ['ps', '--label', label, '-q'], TIMEOUT_MS);
+    const { code, stdout } = await runHostCommand(
+      crictl,
+      ['ps', '--label', label, '-q'],
+      TIMEOUT_MS,
+    );
     if (code !== 0) return undefined;
     if (stdout.trim() !== '') running.push(name);
   }
@@ -35,9 +39,17 @@ export async function endOfLog(host: Host, name: string): Promise<readonly strin
   const crictl = await findHostCommand(host, 'crictl');
   if (crictl === undefined) return [];
   const label = `io.kubernetes.container.name=${name}`;
-  const listed = await runHostCommand(crictl, ['ps', '-a', '--latest', '--label', label, '-q'], TIMEOUT_MS);
+  const listed = await runHostCommand(
+    crictl,
+    ['ps', '-a', '--latest', '--label', label, '-q'],
+    TIMEOUT_MS,
+  );
   const id = listed.stdout.trim().split('\n')[0]!;
   if (listed.code !== 0 || id === '') return [];
-  const { stdout, stderr } = await runHostCommand(crictl, ['logs', '--tail', `${LOG_LINES}`, id], TIMEOUT_MS);
+  const { stdout, stderr } = await runHostCommand(
+    crictl,
+    ['logs', '--tail', `${LOG_LINES}`, id],
+    TIMEOUT_MS,
+  );
   return `${stdout}${stderr}`.trimEnd().split('\n').slice(-LOG_LINES);
 }

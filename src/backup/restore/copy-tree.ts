@@ -1,7 +1,19 @@
 // Copies files and directories to another file system with all that belongs to them.
 
-import { chmod, chown, copyFile, lchown, lstat, mkdir, open, readdir, readlink, symlink, utimes } from 'node:fs/promises';
 import { constants } from 'node:fs';
+import {
+  chmod,
+  chown,
+  copyFile,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readlink,
+  symlink,
+  utimes,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../base/durable-files.ts';
 import { writeError } from '../../base/errors.ts';

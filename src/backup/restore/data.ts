@@ -84,8 +84,12 @@ async function keepMeanwhile({ host, plan, report }: Run): Promise<void> {
 
 /** Somebody has moved or removed what is to be moved. */
 function lost({ plan }: Run, path: string): EtcdkeepError {
-  return new EtcdkeepError('restore-journal-invalid', 'the data that are to be put in place are gone', {
-    path,
-    advice: `give them this name again, wherever they are; then etcdkeep restore --resume ${plan.stamp}, or --rollback ${plan.stamp}`,
-  });
+  return new EtcdkeepError(
+    'restore-journal-invalid',
+    'the data that are to be put in place are gone',
+    {
+      path,
+      advice: `give them this name again, wherever they are; then etcdkeep restore --resume ${plan.stamp}, or --rollback ${plan.stamp}`,
+    },
+  );
 }

@@ -254,7 +254,12 @@ async function read(host: Host, stamp: string) {
     if (data === undefined) throw invalid(`line ${index + 1} is none of a journal`, path);
     return data;
   });
-  return { directory, plan: plan as RestorePlan, entries, bytes: Buffer.byteLength(text.slice(0, end)) };
+  return {
+    directory,
+    plan: plan as RestorePlan,
+    entries,
+    bytes: Buffer.byteLength(text.slice(0, end)),
+  };
 }
 
 function parse(text: string, path: string): unknown {

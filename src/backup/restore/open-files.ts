@@ -57,7 +57,8 @@ async function collect(path: string, files: Map<string, string>): Promise<void> 
   if (found === undefined || found.isSymbolicLink()) return;
   files.set(`${found.dev}:${found.ino}`, path);
   if (!found.isDirectory()) return;
-  for (const name of (await readdir(path).catch(ifGone)) ?? []) await collect(join(path, name), files);
+  for (const name of (await readdir(path).catch(ifGone)) ?? [])
+    await collect(join(path, name), files);
 }
 
 /** Files come and go while they are looked at, and so do processes. */
@@ -93,8 +94,7 @@ async function identityOf(link: string): Promise<string> {
 
 /** `7f..-7f.. r--s 00000000 fe:00 9986238  /path`: the device as major and minor number, hex (proc_pid_maps(5)). */
 function identityOfMapping(line: string): string {
-  const [, major, minor, inode] =
-    /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line) ?? [];
+  const [, major, minor, inode] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line) ?? [];
   if (major === undefined || inode === '0') return '';
   return `${deviceOf(BigInt(`0x${major}`), BigInt(`0x${minor!}`))}:${inode!}`;
 }

@@ -150,10 +150,7 @@ async function stagingFor(
 
 async function isOneFileSystem(host: Host, left: string, right: string): Promise<boolean> {
   try {
-    const [one, two] = await Promise.all([
-      stat(host.realPath(left)),
-      stat(host.realPath(right)),
-    ]);
+    const [one, two] = await Promise.all([stat(host.realPath(left)), stat(host.realPath(right))]);
     return one.dev === two.dev;
   } catch (reason) {
     throw readError(reason, 'look at it', host.realPath(left));

@@ -31,6 +31,8 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** How long etcd may take until it has stopped, in milliseconds; two minutes if left out. */
   readonly stopTimeoutMs?: number;
+  /** How often is looked whether it has stopped, or serves; a second if left out. */
+  readonly pollMs?: number;
 }
 
 export interface Run extends RunOptions {
@@ -38,6 +40,8 @@ export interface Run extends RunOptions {
   readonly plan: RestorePlan;
   readonly journal: Journal;
 }
+
+export const POLL_MS = 1000;
 
 /** Whether there is anything of that name, a link that leads nowhere included. */
 export async function exists(path: string): Promise<boolean> {

@@ -7,10 +7,9 @@ import { EtcdClient } from '../../etcd/client/client.ts';
 import { readCredentials } from '../../etcd/client/credentials.ts';
 import { parseSingleEndpoint } from '../../etcd/client/endpoint.ts';
 import { endOfLog } from './containers.ts';
+import { POLL_MS, type Run } from './run.ts';
 import type { SampledKey } from './sample.ts';
-import type { Run } from './run.ts';
 
-const POLL_MS = 1000;
 const REQUEST_TIMEOUT_MS = 5000;
 
 /** A client of etcd's in Go pings no more often, and etcd closes a connection that does. */
@@ -37,7 +36,7 @@ class NotYet extends Error {}
  * @throws EtcdkeepError `etcd-not-serving`; the signal's reason
  */
 export async function waitUntilServing(run: Run): Promise<Served> {
-  const { plan, report, signal } = run;
+  const { plan, report, signal, pollMs = POLL_MS } = run;
   const started = performance.now();
   for (;;) {
     signal.throwIfAborted();
@@ -52,7 +51,7 @@ export async function waitUntilServing(run: Run): Promise<Served> {
     const elapsedMs = performance.now() - started;
     report({ kind: 'waiting-for-etcd', elapsedMs, observed });
     if (elapsedMs >= plan.serveTimeoutMs) throw await notServing(run, observed);
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -83,7 +82,11 @@ async function compare({ journal }: Run, client: EtcdClient, revision: bigint) {
   // Linearizable, which is a proof that the member leads and applies.
   await client.range(EVERY_KEY.key, { limit: 1, keysOnly: true });
   try {
-    const { count } = await client.range(EVERY_KEY.key, { ...EVERY_KEY, revision, countOnly: true });
+    const { count } = await client.range(EVERY_KEY.key, {
+      ...EVERY_KEY,
+      revision,
+      countOnly: true,
+    });
     // The marker of an earlier bump is a record, and no key that a list shows.
     const isRight = [0n, 1n].some((markers) => count + markers === BigInt(keys ?? count));
     if (!isRight) {
@@ -105,7 +108,12 @@ async function compareKey(
 ): Promise<void> {
   const key = Buffer.from(base64, 'base64');
   const single = await client.range(key, { revision, keysOnly: true });
-  const list = await client.range(key, { rangeEnd: Buffer.of(0), revision, keysOnly: true, limit: 1 });
+  const list = await client.range(key, {
+    rangeEnd: Buffer.of(0),
+    revision,
+    keysOnly: true,
+    limit: 1,
+  });
   const found = [single, list].map(({ kvs: [kv] }) =>
     kv !== undefined && key.equals(kv.key) ? `${kv.modRevision}` : 'none',
   );

@@ -10,10 +10,9 @@ import { databaseLock } from './database-lock.ts';
 import { hasManifest, takeManifestAway, writtenBack } from './manifest.ts';
 import { openFilesBelow } from './open-files.ts';
 import type { RestorePlan } from './plan.ts';
-import type { Run } from './run.ts';
+import { POLL_MS, type Run } from './run.ts';
 
 const STOP_TIMEOUT_MS = 120_000;
-const POLL_MS = 1000;
 const CONNECT_TIMEOUT_MS = 2000;
 
 /** A manifest that comes back more often is written by something that will go on doing so. */
@@ -35,7 +34,7 @@ interface Observation {
  * `target-unwritable`, `disk-full`, `file-failed`; the signal's reason
  */
 export async function proveStopped(run: Run): Promise<void> {
-  const { report, signal, stopTimeoutMs = STOP_TIMEOUT_MS } = run;
+  const { report, signal, stopTimeoutMs = STOP_TIMEOUT_MS, pollMs = POLL_MS } = run;
   const started = performance.now();
   let times = 0;
   for (;;) {
@@ -52,7 +51,7 @@ export async function proveStopped(run: Run): Promise<void> {
     const elapsedMs = performance.now() - started;
     report({ kind: 'waiting-for-stop', elapsedMs, holders });
     if (elapsedMs >= stopTimeoutMs) throw stillRunning(run, holders, elapsedMs);
-    await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
