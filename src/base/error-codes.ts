@@ -1,36 +1,10 @@
 // The closed set of error codes. docs/errors.md is generated from this table, and the CLI takes
 // its exit codes from it: nothing else decides either.
 
-/** What an error code means, wherever it is raised. */
-export interface ErrorMeaning {
-  /** Exit code of the command (docs/architecture.md, "Exit codes"). */
-  readonly exit: 1 | 2 | 3 | 4 | 5 | 130 | 143;
-  /** One plain sentence: when this happens. */
-  readonly when: string;
-  /** What to do next. An error raised with advice of its own overrides it. */
-  readonly advice: string;
-  /** Whether the same command can succeed later with nothing else changed. */
-  readonly retryable: boolean;
-}
+import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
+import { RESTORE_ERRORS } from './restore-error-codes.ts';
 
-const failed = (when: string, advice: string, retryable = false): ErrorMeaning => ({
-  exit: 1,
-  when,
-  advice,
-  retryable,
-});
-const usage = (when: string, advice: string): ErrorMeaning => ({
-  exit: 2,
-  when,
-  advice,
-  retryable: false,
-});
-const refused = (when: string, advice: string): ErrorMeaning => ({
-  exit: 3,
-  when,
-  advice,
-  retryable: false,
-});
+export type { ErrorMeaning };
 
 const table = {
   // The command line.
@@ -315,60 +289,7 @@ const table = {
     'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
   ),
 
-  // Restoring a host.
-  'restore-running': refused(
-    'Another restore of this host runs.',
-    'wait for its end, or stop it: what it has begun can be gone on with',
-  ),
-  'restore-unfinished': refused(
-    'An earlier restore of this host was begun and has not been brought to an end.',
-    'go on with it, or go back: etcdkeep restore --resume, etcdkeep restore --rollback',
-  ),
-  'restore-not-found': failed(
-    'There is no restore of this host that could be gone on with, gone back from or looked at.',
-    'they are kept in /var/lib/etcdkeep/restores on the host',
-  ),
-  'restore-journal-invalid': failed(
-    'What a restore has written down of itself cannot be understood, so it cannot be gone on with.',
-    'docs/restore.md says how to put each piece back by hand',
-  ),
-  'restore-served': refused(
-    'The restored etcd has opened its data: somebody may have seen revisions of it, so the data of before cannot simply come back.',
-    'restore what was kept, with a bump of its own',
-  ),
-  'etcd-still-running': refused(
-    'etcd was told to stop, and it could not be proven in time that it has. Its manifest is back where it was.',
-    'end what is named, then run it again',
-  ),
-  'etcd-running-again': failed(
-    'Between two steps of a restore something has opened the data of etcd, or answers in its place.',
-    'end what is named, then go on: etcdkeep restore --resume',
-  ),
-  'manifest-written-back': failed(
-    'Something keeps writing the manifest of etcd back while a restore needs it away.',
-    'stop what writes it (an installer pod, the machine config daemon, a configuration management), then go on: etcdkeep restore --resume',
-  ),
-  'backup-changed': failed(
-    'The snapshot is not the one any more that the restore was planned with.',
-    'put the file back that was named, or go back: etcdkeep restore --rollback',
-  ),
-  'archive-unusable': {
-    exit: 4,
-    when: 'The archive of static resources cannot be put back: it is damaged, lacks what the plan names, or would write elsewhere.',
-    advice: 'see what is wrong with it: etcdkeep verify BACKUP; or restore the snapshot alone',
-    retryable: false,
-  },
-  'etcd-not-serving': {
-    exit: 5,
-    when: 'The restored data are in place and etcd was told to start, and it did not serve them in time.',
-    advice:
-      'look at the log of etcd; then etcdkeep restore --resume watches on, --rollback goes back',
-    retryable: true,
-  },
-  'vendor-script-failed': failed(
-    "The host's own cluster-restore.sh is not there, or it has failed.",
-    'its output is above; what was kept aside before it ran is named',
-  ),
+  ...RESTORE_ERRORS,
 
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',

@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll } from 'vitest';
 import type { RestorePlan } from '../../src/backup/restore/plan.ts';
 import type { LayoutName } from '../../src/controlplane/host.ts';
 import { type CliRun, runCli, startProgram } from '../cli/run.ts';
@@ -269,9 +270,21 @@ export class Scene {
   }
 }
 
+/** A host for all tests of the describe block it is called in. */
+export function sceneForSuite(layout: LayoutName): () => Scene {
+  let scene: Scene | undefined;
+  beforeAll(async () => {
+    scene = await createScene(layout);
+  });
+  afterAll(() => scene?.stop());
+  return () => scene!;
+}
+
 /** Which of two states the data are in: `backup`, or `before` as at the moment before the restore. */
 export async function dataOf(gateway: Gateway): Promise<string> {
-  const values = (await gateway.list('/registry/')).map(({ key, value }) => `${key}=${value}`);
+  const values = (await gateway.list('/registry/')).map(
+    ({ key, value }) => `${key.toString()}=${value.toString()}`,
+  );
   const digest = createHash('sha256').update(values.join('\n')).digest('hex');
   if (digest === digestOf('backup')) return 'backup';
   return digest === digestOf('before') ? 'before' : `${values.length} keys of neither`;

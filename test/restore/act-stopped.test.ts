@@ -4,12 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { renameSync, writeFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { databaseLock } from '../../src/backup/restore/database-lock.ts';
 import { Host } from '../../src/controlplane/host.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { createScene, dataOf, type Scene, VERSION, writeSince } from './act-scene.ts';
+import { dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
 
 /** What no test waits for longer. */
 const SHORT = { STOP_TIMEOUT_MS: '1500' };
@@ -21,18 +21,15 @@ function holder(file: string, ...args: string[]): ChildProcess {
 }
 
 describeWithEtcd(VERSION, 'before data are moved', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await createScene('openshift');
-  });
-  afterAll(() => scene?.stop());
+  const scene = sceneForSuite('openshift');
   beforeEach(async () => {
-    await scene.waitUntilHealthy();
-    if ((await dataOf(scene.gateway)) !== 'before') await writeSince(scene.gateway);
+    await scene().waitUntilHealthy();
+    if ((await dataOf(scene().gateway)) !== 'before') await writeSince(scene().gateway);
   });
 
-  const database = (): string => scene.path('/var/lib/etcd/member/snap/db');
-  const aside = (): Promise<string[]> => readdir(scene.path('/home/core/assets/manifests-stopped'));
+  const database = (): string => scene().path('/var/lib/etcd/member/snap/db');
+  const aside = (): Promise<string[]> =>
+    readdir(scene().path('/home/core/assets/manifests-stopped'));
 
   describe('who still holds them is named, and etcd runs on as it was', () => {
     it.each<[string, () => ChildProcess, RegExp]>([
@@ -43,7 +40,7 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
       ],
       [
         'one that works in the data directory',
-        () => spawnIn(scene.path('/var/lib/etcd/member/wal')),
+        () => spawnIn(scene().path('/var/lib/etcd/member/wal')),
         /\(sleep\): \/var\/lib\/etcd\/member\/wal is its working directory/,
       ],
       [
@@ -52,22 +49,24 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
         /\(tail\): \/var\/lib\/etcd\/member\/snap\/db is open/,
       ],
     ])('%s', async (_, start, expected) => {
-      const names = await scene.dataNames();
-      const manifest = await readFile(scene.manifest, 'utf8');
+      const names = await scene().dataNames();
+      const manifest = await readFile(scene().manifest, 'utf8');
       const child = start();
       await sleep(300);
-      const outcome = await scene.carryOut(await scene.plan(scene.nextStamp()), { env: SHORT });
+      const outcome = await scene().carryOut(await scene().plan(scene().nextStamp()), {
+        env: SHORT,
+      });
       const failure = expectFailure(outcome, 'etcd-still-running', 3);
       expect(failure.rows.get('still there')).toMatch(expected);
       expect(failure.aftermath).toBe(
         'Nothing was changed: the manifest of etcd is back, and its data were not touched.',
       );
       child.kill('SIGKILL');
-      expect(await scene.dataNames()).toEqual(names);
-      expect(await readFile(scene.manifest, 'utf8')).toBe(manifest);
+      expect(await scene().dataNames()).toEqual(names);
+      expect(await readFile(scene().manifest, 'utf8')).toBe(manifest);
       expect(await aside()).toEqual([]);
-      await scene.waitUntilHealthy();
-      expect(await dataOf(scene.gateway)).toBe('before');
+      await scene().waitUntilHealthy();
+      expect(await dataOf(scene().gateway)).toBe('before');
     });
 
     function spawnIn(cwd: string): ChildProcess {
@@ -78,9 +77,9 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
   });
 
   it('an etcd that is frozen holds its ports, its files and its lock', async () => {
-    const { pid } = scene.pods;
+    const { pid } = scene().pods;
     process.kill(pid!, 'SIGSTOP');
-    const outcome = await scene.carryOut(await scene.plan(scene.nextStamp()), { env: SHORT });
+    const outcome = await scene().carryOut(await scene().plan(scene().nextStamp()), { env: SHORT });
     expectFailure(outcome, 'etcd-still-running', 3);
     for (const expected of [
       /still there +\S+:2379 answers/,
@@ -91,31 +90,33 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
       expect(outcome.stderr).toMatch(expected);
     }
     process.kill(pid!, 'SIGCONT');
-    scene.gateway.close();
-    await scene.waitUntilHealthy();
-    expect(await dataOf(scene.gateway)).toBe('before');
+    scene().gateway.close();
+    await scene().waitUntilHealthy();
+    expect(await dataOf(scene().gateway)).toBe('before');
   });
 
   it("the database's lock is held as long as etcd runs", async () => {
-    const host = new Host(scene.root, 'openshift');
+    const host = new Host(scene().root, 'openshift');
     const lock = () => databaseLock(host, '/var/lib/etcd/member/snap/db');
     expect(await lock()).toBe('held');
-    await scene.pods.stop();
+    await scene().pods.stop();
     expect(await lock()).toBe('free');
-    scene.watchManifests();
+    scene().watchManifests();
   });
 
   describe('a manifest is written back', () => {
     it('while the data are kept: it is taken away again, named, and nothing is lost', async () => {
-      const stamp = scene.nextStamp();
-      const text = await readFile(scene.manifest, 'utf8');
-      const step = `rename ${scene.path(`/var/lib/etcd/member-before-${stamp}`)}`;
-      const run = await scene.start(await scene.plan(stamp), { at: { step, signal: 'SIGSTOP' } });
+      const stamp = scene().nextStamp();
+      const text = await readFile(scene().manifest, 'utf8');
+      const step = `rename ${scene().path(`/var/lib/etcd/member-before-${stamp}`)}`;
+      const run = await scene().start(await scene().plan(stamp), {
+        at: { step, signal: 'SIGSTOP' },
+      });
       await run.waitUntil(async () =>
-        (await readFile(scene.stepsLog, 'utf8')).includes('member-before'),
+        (await readFile(scene().stepsLog, 'utf8')).includes('member-before'),
       );
-      await writeFile(scene.manifest, `${text}# another one\n`);
-      await scene.waitUntilHealthy();
+      await writeFile(scene().manifest, `${text}# another one\n`);
+      await scene().waitUntilHealthy();
       run.signal('SIGCONT');
       const outcome = await run.outcome;
       expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
@@ -127,41 +128,43 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
           keptAs,
         }),
       );
-      expect(await readFile(scene.path(keptAs), 'utf8')).toContain('# another one');
-      expect(await readFile(scene.manifest, 'utf8')).toBe(text);
-      expect(await dataOf(scene.gateway)).toBe('backup');
-      expect(await scene.dataNames()).toContain(`member-before-${stamp}`);
-      expect(scene.pods.violations).toEqual([]);
+      expect(await readFile(scene().path(keptAs), 'utf8')).toContain('# another one');
+      expect(await readFile(scene().manifest, 'utf8')).toBe(text);
+      expect(await dataOf(scene().gateway)).toBe('backup');
+      expect(await scene().dataNames()).toContain(`member-before-${stamp}`);
+      expect(scene().pods.violations).toEqual([]);
     });
 
     it('again and again: the run stops there, and is gone on with when that ends', async () => {
-      const stamp = scene.nextStamp();
-      const text = await readFile(scene.manifest, 'utf8');
+      const stamp = scene().nextStamp();
+      const text = await readFile(scene().manifest, 'utf8');
       // In one step, as whoever manages files does it.
       const writer = setInterval(() => {
-        writeFileSync(`${scene.root}/manifest`, text);
-        renameSync(`${scene.root}/manifest`, scene.manifest);
+        writeFileSync(`${scene().root}/manifest`, text);
+        renameSync(`${scene().root}/manifest`, scene().manifest);
       }, 50);
       onTestFinished(() => clearInterval(writer));
-      const outcome = await scene.carryOut(await scene.plan(stamp));
+      const outcome = await scene().carryOut(await scene().plan(stamp));
       clearInterval(writer);
       const failure = expectFailure(outcome, 'manifest-written-back', 1);
       expect(failure.message).toMatch(/written back \d times/);
-      await scene.waitUntilHealthy();
-      expect(await dataOf(scene.gateway)).toBe('before');
-      expect(await scene.carryOut(await scene.plan(scene.nextStamp()))).toMatchObject({ code: 0 });
+      await scene().waitUntilHealthy();
+      expect(await dataOf(scene().gateway)).toBe('before');
+      expect(await scene().carryOut(await scene().plan(scene().nextStamp()))).toMatchObject({
+        code: 0,
+      });
     });
   });
 
   it('something opens the data between two moves: named, and gone on with', async () => {
-    const stamp = scene.nextStamp();
-    const step = `rename ${scene.path(`/var/lib/etcd/member-before-${stamp}`)}`;
-    const run = await scene.start(await scene.plan(stamp), {
+    const stamp = scene().nextStamp();
+    const step = `rename ${scene().path(`/var/lib/etcd/member-before-${stamp}`)}`;
+    const run = await scene().start(await scene().plan(stamp), {
       at: { step, signal: 'SIGSTOP' },
       env: SHORT,
     });
     await run.waitUntil(async () =>
-      (await readFile(scene.stepsLog, 'utf8')).includes('member-before'),
+      (await readFile(scene().stepsLog, 'utf8')).includes('member-before'),
     );
     const child = holder('tail', '-f', database());
     await sleep(300);
@@ -173,7 +176,7 @@ describeWithEtcd(VERSION, 'before data are moved', () => {
     );
     expect(failure.rows.get('do')).toContain(`etcdkeep restore --resume ${stamp}`);
     child.kill('SIGKILL');
-    expect(await scene.resume(stamp)).toMatchObject({ code: 0, stderr: '' });
-    expect(await dataOf(scene.gateway)).toBe('backup');
+    expect(await scene().resume(stamp)).toMatchObject({ code: 0, stderr: '' });
+    expect(await dataOf(scene().gateway)).toBe('backup');
   });
 });

@@ -96,7 +96,10 @@ async function dress({ host, plan }: Run, member: string): Promise<void> {
 
 async function sync(path: string): Promise<void> {
   try {
-    if ((await lstat(path)).isDirectory()) return await syncDirectory(path);
+    if ((await lstat(path)).isDirectory()) {
+      await syncDirectory(path);
+      return;
+    }
     await using file = await open(path, 'r');
     await file.sync();
   } catch (reason) {
