@@ -108,7 +108,7 @@ export function parsePaxNumber(value: Buffer, offset: number): number {
   const text = value.toString('latin1');
   const number = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new TarSyntaxError('a pax header has a number that is none', offset);
+  throw new TarSyntaxError('a pax header has a size or an owner that is no number', offset);
 }
 
 /** Names are bytes to tar. What is not UTF-8 comes out with U+FFFD in it. */

@@ -5,7 +5,7 @@ import { EtcdkeepError } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
 import { buildAll } from './build.ts';
 import { keepData, placeData } from './data.ts';
-import { Journal, STEPS, type StepName } from './journal.ts';
+import { isUnfinished, Journal, STEPS, type StepName } from './journal.ts';
 import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
 import { keepManifest, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
@@ -57,6 +57,13 @@ export async function resume(
         advice: `etcdkeep restore --rollback ${known.plan.stamp} brings it to its end`,
       });
     }
+    // A script cannot be gone on with: it would destroy what it has kept.
+    if (known.plan.method === 'vendor' && isUnfinished(known.state)) {
+      const message = 'the run of cluster-restore.sh was cut off, and it cannot be gone on with';
+      throw new EtcdkeepError('restore-unfinished', message, {
+        advice: `etcdkeep restore --rollback ${known.plan.stamp} puts back what it has set aside; then begin again`,
+      });
+    }
     return await withJournal(await Journal.open(host, known.plan.stamp), host, options, makeAll);
   });
 }
@@ -79,7 +86,8 @@ async function makeAll(run: Run): Promise<Restored> {
   const { plan, journal } = run;
   try {
     for (const step of STEPS) {
-      if (step === 'serve' || journal.state.done.has(step)) continue;
+      // Of the host's own script only the watching can be left.
+      if (step === 'serve' || plan.method === 'vendor' || journal.state.done.has(step)) continue;
       run.signal.throwIfAborted();
       await make(run, step);
     }

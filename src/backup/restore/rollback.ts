@@ -13,6 +13,7 @@ import type { RestorePlan } from './plan.ts';
 import { putResourcesBack, removeStaged } from './resources.ts';
 import { exists, type Run, type RunOptions } from './run.ts';
 import { proveStopped } from './stopped.ts';
+import { undoVendor } from './vendor.ts';
 
 /**
  * Undoes a restore. etcd is started again if it ran before it.
@@ -34,6 +35,10 @@ export async function rollBack(
     };
     const run: Run = { ...options, build, host, plan, journal };
     try {
+      if (plan.method === 'vendor') {
+        await undoVendor(run, options.now);
+        return plan;
+      }
       await demandUnseen(run);
       await undo(run, options.now);
       return plan;
