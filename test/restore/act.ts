@@ -6,6 +6,7 @@ import { buildFromSnapshot } from '../../src/backup/restore/build-from-snapshot.
 import { carryOut, resume } from '../../src/backup/restore/carry-out.ts';
 import type { RestorePlan } from '../../src/backup/restore/plan.ts';
 import { rollBack } from '../../src/backup/restore/rollback.ts';
+import { carryOutByVendor } from '../../src/backup/restore/vendor.ts';
 import { EtcdkeepError } from '../../src/base/errors.ts';
 import { renderError } from '../../src/cli/error-screen.ts';
 import { Host, type LayoutName } from '../../src/controlplane/host.ts';
@@ -34,6 +35,7 @@ async function act(): Promise<unknown> {
   if (action === 'resume') return await resume(host, what, options);
   if (action === 'rollback') return await rollBack(host, what, options);
   const plan = JSON.parse(readFileSync(what!, 'utf8')) as RestorePlan;
+  if (plan.method === 'vendor') return await carryOutByVendor(host, plan, options);
   return await carryOut(host, plan, options);
 }
 

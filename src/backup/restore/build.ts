@@ -10,7 +10,7 @@ import { syncDirectory } from '../../base/durable-files.ts';
 import { EtcdkeepError, readError, writeError } from '../../base/errors.ts';
 import { findHostCommand, runHostCommand } from '../../controlplane/host-command.ts';
 import { filesOf } from './built-data.ts';
-import { removeTree } from './directories.ts';
+import { makeDirectories, removeTree } from './directories.ts';
 import type { Built } from './journal.ts';
 import { stageResources } from './resources.ts';
 import type { Run } from './run.ts';
@@ -31,6 +31,7 @@ export async function buildAll(run: Run): Promise<Built> {
   await demandSameSnapshot(run);
   const staging = await stageResources(run);
   await removeTree(directory, plan.stamp);
+  await makeDirectories(directory, 0o700);
   const { keys } = await run.build({
     plan,
     directory,

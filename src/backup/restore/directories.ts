@@ -11,16 +11,15 @@ import { exists } from './run.ts';
  * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
  */
 export async function makeDirectories(path: string, mode = 0o755): Promise<void> {
-  let first: string | undefined;
+  if (await exists(path)) return;
+  // Not by a recursive mkdir: of a read-only file system Node says there that the directory above is missing.
+  await makeDirectories(dirname(path));
   try {
-    first = await mkdir(path, { recursive: true, mode });
+    await mkdir(path, { mode });
   } catch (reason) {
     throw writeError(reason, 'make the directory', path);
   }
-  if (first === undefined) return;
-  for (let made = path; made !== dirname(first); made = dirname(made)) {
-    await syncDirectory(dirname(made));
-  }
+  await syncDirectory(dirname(path));
 }
 
 /**

@@ -10,7 +10,7 @@ import type { RestorePlan } from './plan.ts';
 /** What the data directory is made of. */
 export interface BuildRequest {
   readonly plan: RestorePlan;
-  /** The new data directory, as it is seen from here: missing, and `member` is made in it. */
+  /** The new data directory, as it is seen from here: empty, and `member` is made in it. */
   readonly directory: string;
   readonly progress: (bytes: number, totalBytes: number) => void;
   readonly signal: AbortSignal;
