@@ -133,8 +133,12 @@ export class Scene {
   }
 
   /** What a plan of these would say; `look` makes it from the host. */
-  async plan(stamp: string, change: Partial<RestorePlan> = {}): Promise<RestorePlan> {
-    const { layout, root, nodeName, cluster, snapshot } = this;
+  async plan(
+    stamp: string,
+    change: Partial<RestorePlan> = {},
+    snapshot = this.snapshot,
+  ): Promise<RestorePlan> {
+    const { layout, root, nodeName, cluster } = this;
     const { manifest, stopped } = PATHS[layout];
     const revision = await this.revisionOf(snapshot);
     const newest = await this.gateway.revision().catch(() => revision);

@@ -6,6 +6,7 @@ import type { Host } from '../../controlplane/host.ts';
 import { buildAll } from './build.ts';
 import { keepData, placeData } from './data.ts';
 import { isUnfinished, Journal, STEPS, type StepName } from './journal.ts';
+import { type Kept, keptOf } from './kept.ts';
 import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
 import { keepManifest, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
@@ -18,6 +19,8 @@ import { proveStopped } from './stopped.ts';
 export interface Restored {
   readonly plan: RestorePlan;
   readonly served: Served;
+  /** What is left of the time before. It may be deleted when the cluster has recovered, and is never deleted by us. */
+  readonly kept: readonly Kept[];
 }
 
 /**
@@ -97,7 +100,7 @@ async function makeAll(run: Run): Promise<Restored> {
       await journal.add({ step: 'serve', state: 'done' }, run.now());
     }
     run.report({ kind: 'step-done', step: 'serve' });
-    return { plan, served };
+    return { plan, served, kept: await keptOf(run.host, plan) };
   } catch (reason) {
     throw await afterFailure(run, reason);
   }

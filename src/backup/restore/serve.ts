@@ -3,17 +3,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, messageOf } from '../../base/errors.ts';
-import { EtcdClient } from '../../etcd/client/client.ts';
-import { readCredentials } from '../../etcd/client/credentials.ts';
-import { parseSingleEndpoint } from '../../etcd/client/endpoint.ts';
+import type { EtcdClient } from '../../etcd/client/client.ts';
 import { endOfLog } from './containers.ts';
+import { connectToMember } from './member-client.ts';
 import { POLL_MS, type Run } from './run.ts';
 import type { SampledKey } from './sample.ts';
-
-const REQUEST_TIMEOUT_MS = 5000;
-
-/** A client of etcd's in Go pings no more often, and etcd closes a connection that does. */
-const KEEPALIVE_MS = 10_000;
 
 const EVERY_KEY = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
 
@@ -56,7 +50,7 @@ export async function waitUntilServing(run: Run): Promise<Served> {
 }
 
 async function ask(run: Run): Promise<Served> {
-  const client = await connect(run);
+  const client = await connectToMember(run);
   try {
     const { plan } = run;
     const { version, header, errors } = await client.status();
@@ -126,26 +120,6 @@ async function compareKey(
   throw new NotYet(
     `of a key that the snapshot has at revision ${modRevision} a read gives ${read ?? 'none'}, a list ${listed ?? 'none'}`,
   );
-}
-
-async function connect({ host, plan, now, signal }: Run): Promise<EtcdClient> {
-  const { endpoint, cacert, cert, key } = plan.member;
-  const files = {
-    cacert: host.realPath(cacert),
-    cert: host.realPath(cert),
-    key: host.realPath(key),
-  };
-  return await EtcdClient.connect({
-    endpoint: parseSingleEndpoint(endpoint, true),
-    credentials: await readCredentials(files, now(), { whose: "this host's" }),
-    insecureSkipVerify: false,
-    dialTimeoutMs: REQUEST_TIMEOUT_MS,
-    keepaliveTimeMs: KEEPALIVE_MS,
-    keepaliveTimeoutMs: REQUEST_TIMEOUT_MS,
-    commandTimeoutMs: REQUEST_TIMEOUT_MS,
-    login: undefined,
-    signal,
-  });
 }
 
 async function notServing({ host, plan }: Run, observed: string): Promise<EtcdkeepError> {
