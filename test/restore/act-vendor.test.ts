@@ -1,57 +1,29 @@
 // The host's own script in the middle: on exactly our pair, with what it would destroy set aside, and watched afterwards.
 // The script is a stand-in for OpenShift's (cluster-restore.stand-in.sh); it runs in the host's root, as the real one would.
-import { spawnSync } from 'node:child_process';
-import {
-  chmod,
-  copyFile,
-  mkdir,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RestorePlan } from '../../src/backup/restore/plan.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { binariesOf } from '../servers/etcd.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { dataOf, type Scene, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
+import { inHostsRoot, installProgram, noChroot, prepareRoot } from './act-root.ts';
+import { dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
 
 const STAND_IN = new URL('cluster-restore.stand-in.sh', import.meta.url).pathname;
-
-const noChroot = ((): string | undefined => {
-  const { status } = spawnSync('unshare', ['-m', 'chroot', '/', 'true']);
-  return status === 0 ? undefined : 'this process may not chroot';
-})();
-
-/** The programs of this machine, seen in the host's root by one process alone. */
-function inHostsRoot(scene: Scene): string[] {
-  const bind = `mount --bind /usr ${scene.path('/mnt/usr')} && mount --bind ${scene.path('/opt/bin')} ${scene.path('/mnt/usr/local/bin')}`;
-  const mounts = `${bind} && mount --rbind ${scene.path('/mnt/usr')} ${scene.path('/usr')}`;
-  return ['unshare', '-m', 'sh', '-c', `${mounts} && exec "$0" "$@"`];
-}
 
 describeWithEtcd(VERSION, 'a restore by the method of the vendor', () => {
   const scene = sceneForSuite('openshift');
   beforeAll(async () => {
     const { etcdutl } = await binariesOf(VERSION);
-    for (const place of ['/usr', '/mnt/usr', '/opt/bin', '/dev'])
-      await mkdir(scene().path(place), { recursive: true });
-    for (const link of ['bin', 'sbin', 'lib', 'lib64'])
-      await symlink(`usr/${link}`, scene().path(`/${link}`));
+    await prepareRoot(scene());
     await copyFile(etcdutl!, scene().path('/opt/etcdutl'));
     await chmod(scene().path('/opt/etcdutl'), 0o755);
-    await writeFile(scene().path('/dev/null'), '');
     await writeFile(scene().path('/etc/stand-in-name'), scene().nodeName);
     await writeFile(scene().path('/etc/stand-in-peer'), scene().cluster.member.peerUrl);
   });
 
-  const install = async (): Promise<void> => {
-    await copyFile(STAND_IN, scene().path('/opt/bin/cluster-restore.sh'));
-    await chmod(scene().path('/opt/bin/cluster-restore.sh'), 0o755);
-  };
+  const install = (): Promise<void> => installProgram(scene(), 'cluster-restore.sh', STAND_IN);
   const plan = async (): Promise<RestorePlan> =>
     scene().plan(scene().nextStamp(), { method: 'vendor' });
   const keptByScript = (): string => scene().path('/var/lib/etcd-backup/member');
