@@ -1,5 +1,5 @@
-// Which backups run on the host: each leaves a note under /run while it does. A note is named after its
-// process, so that one left by a killed run is known and no two runs ever fight over a file; and after
+// Which backups and restores run on the host: each leaves a note under /run while it does. A note is named after
+// its process, so that one left by a killed run is known and no two runs ever fight over a file; and after
 // the moment it was left, so that of two runs that begin at once just one gives way.
 
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -13,7 +13,9 @@ import type { Host } from '../controlplane/host.ts';
 const NOTES = '/run/etcdkeep';
 
 /** `backup-<process label>~<nanoseconds of the machine's own clock, which nobody sets>`. */
-const NAME = /^backup-(.+)~(\d+)$/;
+const NAME = /^(backup|restore)-(.+)~(\d+)$/;
+
+type RunKind = 'backup' | 'restore';
 
 /** What a run has said of itself. */
 export interface BackupNote {
@@ -32,14 +34,27 @@ export interface RunningBackup {
  * Leaves a note that a backup runs.
  * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
  */
-export async function noteBackup(host: Host, directory: string): Promise<BackupNote> {
+export function noteBackup(host: Host, directory: string): Promise<BackupNote> {
+  return leaveNote(host, 'backup', `to ${resolve(directory)}, process ${process.pid}`);
+}
+
+/**
+ * Leaves a note that a restore runs.
+ * @param stamp of the restore
+ * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
+ */
+export function noteRestore(host: Host, stamp: string): Promise<BackupNote> {
+  return leaveNote(host, 'restore', `${stamp}, process ${process.pid}`);
+}
+
+async function leaveNote(host: Host, kind: RunKind, what: string): Promise<BackupNote> {
   const order = process.hrtime.bigint();
-  const path = join(host.realPath(NOTES), `backup-${processLabel()}~${order}`);
+  const path = join(host.realPath(NOTES), `${kind}-${processLabel()}~${order}`);
   try {
     await mkdir(host.realPath(NOTES), { recursive: true, mode: 0o700 });
-    await writeFile(path, `to ${resolve(directory)}, process ${process.pid}`, { mode: 0o600 });
+    await writeFile(path, what, { mode: 0o600 });
   } catch (reason) {
-    throw writeError(reason, 'note that a backup runs', path);
+    throw writeError(reason, `note that a ${kind} runs`, path);
   }
   // If it cannot be removed, the process's end makes it void all the same.
   return { order, remove: () => rm(path, { force: true }).catch(() => undefined) };
@@ -50,15 +65,31 @@ export async function noteBackup(host: Host, directory: string): Promise<BackupN
  * @param before of this run's note: only those that were there before it; undefined for all
  * @throws EtcdkeepError `file-failed`
  */
-export async function runningBackups(
+export function runningBackups(
   host: Host,
+  before: bigint | undefined,
+): Promise<readonly RunningBackup[]> {
+  return running(host, 'backup', before);
+}
+
+/** The restores that run on the host, in the same way. @throws EtcdkeepError `file-failed` */
+export function runningRestores(
+  host: Host,
+  before: bigint | undefined,
+): Promise<readonly RunningBackup[]> {
+  return running(host, 'restore', before);
+}
+
+async function running(
+  host: Host,
+  kind: RunKind,
   before: bigint | undefined,
 ): Promise<readonly RunningBackup[]> {
   const directory = host.realPath(NOTES);
   const found: RunningBackup[] = [];
   for (const name of await namesIn(directory)) {
-    const [, label = '', order = '0'] = NAME.exec(name) ?? [];
-    if (mayStillRun(label) !== true) continue;
+    const [, itsKind, label = '', order = '0'] = NAME.exec(name) ?? [];
+    if (itsKind !== kind || mayStillRun(label) !== true) continue;
     if (before !== undefined && BigInt(order) >= before) continue;
     found.push(...(await readNote(join(directory, name))));
   }
@@ -69,7 +100,7 @@ export async function runningBackups(
 export async function sweepNotes(host: Host): Promise<void> {
   const directory = host.realPath(NOTES);
   for (const name of await namesIn(directory)) {
-    const label = NAME.exec(name)?.[1];
+    const label = NAME.exec(name)?.[2];
     if (label === undefined || mayStillRun(label) !== false) continue;
     await rm(join(directory, name), { force: true }).catch(() => undefined);
   }
@@ -82,6 +113,6 @@ async function readNote(path: string): Promise<readonly RunningBackup[]> {
     return [{ what, since: (await stat(path)).mtime }];
   } catch (reason) {
     if (systemCodeOf(reason) === 'ENOENT') return [];
-    throw readError(reason, 'read who runs a backup', path);
+    throw readError(reason, 'read what runs', path);
   }
 }

@@ -1,36 +1,10 @@
 // The closed set of error codes. docs/errors.md is generated from this table, and the CLI takes
 // its exit codes from it: nothing else decides either.
 
-/** What an error code means, wherever it is raised. */
-export interface ErrorMeaning {
-  /** Exit code of the command (docs/architecture.md, "Exit codes"). */
-  readonly exit: 1 | 2 | 3 | 4 | 5 | 130 | 143;
-  /** One plain sentence: when this happens. */
-  readonly when: string;
-  /** What to do next. An error raised with advice of its own overrides it. */
-  readonly advice: string;
-  /** Whether the same command can succeed later with nothing else changed. */
-  readonly retryable: boolean;
-}
+import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
+import { RESTORE_ERRORS } from './restore-error-codes.ts';
 
-const failed = (when: string, advice: string, retryable = false): ErrorMeaning => ({
-  exit: 1,
-  when,
-  advice,
-  retryable,
-});
-const usage = (when: string, advice: string): ErrorMeaning => ({
-  exit: 2,
-  when,
-  advice,
-  retryable: false,
-});
-const refused = (when: string, advice: string): ErrorMeaning => ({
-  exit: 3,
-  when,
-  advice,
-  retryable: false,
-});
+export type { ErrorMeaning };
 
 const table = {
   // The command line.
@@ -314,6 +288,8 @@ const table = {
     'The database cannot be made one that this version of etcd starts on.',
     'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
   ),
+
+  ...RESTORE_ERRORS,
 
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',

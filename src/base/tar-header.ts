@@ -24,6 +24,9 @@ export interface TarHeader {
   readonly type: string;
   /** Permission bits, with setuid and its like. */
   readonly mode: number;
+  /** Of the owner and its group, as numbers. */
+  readonly uid: number;
+  readonly gid: number;
   /** Of the contents that follow, in bytes. */
   readonly size: number;
 }
@@ -32,6 +35,8 @@ export interface TarHeader {
 const FIELDS = {
   name: [0, 100],
   mode: [100, 8],
+  uid: [108, 8],
+  gid: [116, 8],
   size: [124, 12],
   checksum: [148, 8],
   type: [156, 1],
@@ -39,6 +44,8 @@ const FIELDS = {
   magic: [257, 8],
   prefix: [345, 155],
 } as const;
+
+type NumberField = 'mode' | 'uid' | 'gid' | 'size' | 'checksum';
 
 const SPACE = 0x20;
 
@@ -66,6 +73,8 @@ export function parseTarHeader(block: Buffer, offset: number): TarHeader {
     linkName: textOf(block, 'linkName'),
     type: type === '\0' ? '0' : type,
     mode: numberOf(block, 'mode', offset) & 0o7777,
+    uid: numberOf(block, 'uid', offset),
+    gid: numberOf(block, 'gid', offset),
     size: numberOf(block, 'size', offset),
   };
 }
@@ -99,7 +108,7 @@ export function parsePaxNumber(value: Buffer, offset: number): number {
   const text = value.toString('latin1');
   const number = Number(text);
   if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number;
-  throw new TarSyntaxError('a pax header has a size that is no number', offset);
+  throw new TarSyntaxError('a pax header has a size or an owner that is no number', offset);
 }
 
 /** Names are bytes to tar. What is not UTF-8 comes out with U+FFFD in it. */
@@ -120,7 +129,7 @@ function textOf(block: Buffer, field: keyof typeof FIELDS): Buffer {
 }
 
 /** Octal digits, or GNU's number in base 256 where the first bit is set (tar's manual, "Basic Tar Format"). */
-function numberOf(block: Buffer, field: 'mode' | 'size' | 'checksum', offset: number): number {
+function numberOf(block: Buffer, field: NumberField, offset: number): number {
   const bytes = fieldOf(block, field);
   const text = bytes.toString('latin1').replace(/\0.*$/s, '').trim();
   let value = /^[0-7]*$/.test(text) ? Number.parseInt(`0${text}`, 8) : Number.NaN;

@@ -31,6 +31,9 @@ export interface TarEntry {
   readonly bytes: number;
   /** Permission bits, with setuid and its like. */
   readonly mode: number;
+  /** Of the owner and its group, as numbers: a name means another number on another host. */
+  readonly uid: number;
+  readonly gid: number;
   /** Of a symbolic link its text, of a hard link the path of another member. */
   readonly linkTarget: string | undefined;
 }
@@ -79,6 +82,8 @@ export class TarReader {
   #path: Buffer | undefined;
   #link: Buffer | undefined;
   #size: number | undefined;
+  #uid: number | undefined;
+  #gid: number | undefined;
   #isSparse = false;
   /** Where the first of the zeros at the end is. */
   #endOffset: number | undefined;
@@ -146,7 +151,7 @@ export class TarReader {
       return;
     }
     const entry = this.#entryOf(header, offset);
-    this.#path = this.#link = this.#size = undefined;
+    this.#path = this.#link = this.#size = this.#uid = this.#gid = undefined;
     this.#isSparse = false;
     this.#visitor.entry(entry);
     this.#expect(entry.bytes);
@@ -173,6 +178,8 @@ export class TarReader {
       kind,
       bytes,
       mode: header.mode,
+      uid: this.#uid ?? header.uid,
+      gid: this.#gid ?? header.gid,
       linkTarget: link?.text,
     };
   }
@@ -229,6 +236,9 @@ export class TarReader {
     this.#path = path ?? this.#path;
     this.#link = link ?? this.#link;
     if (size !== undefined) this.#size = parsePaxNumber(size, this.#offset);
+    const [uid, gid] = [records.get('uid'), records.get('gid')];
+    if (uid !== undefined) this.#uid = parsePaxNumber(uid, this.#offset);
+    if (gid !== undefined) this.#gid = parsePaxNumber(gid, this.#offset);
     this.#isSparse = [...records.keys()].some((key) => key.startsWith('GNU.sparse.'));
   }
 

@@ -222,6 +222,6 @@ export class ArchiveMembers implements TarVisitor {
 }
 
 /** `./a/b/` is `a/b`, which is how records name it. */
-function normalized(path: string): string {
+export function normalized(path: string): string {
   return path.replace(/^(\.\/+)+/, '').replace(/\/+$/, '');
 }

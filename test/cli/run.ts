@@ -77,8 +77,17 @@ export class CliRun {
 
 /** Starts it, with its stdin closed. */
 export function startCli(args: readonly string[], options: RunOptions = {}): CliRun {
+  return startProgram(ETCDKEEP, args, options);
+}
+
+/** The same for another program. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): CliRun {
   const { uid, cwd } = options;
-  const [file, ...rest] = [...(options.launcher ?? []), ETCDKEEP, ...args];
+  const [file, ...rest] = [...(options.launcher ?? []), program, ...args];
   const child = spawn(file!, rest, {
     cwd,
     env: { ...cleanEnvironment(), ...options.env },

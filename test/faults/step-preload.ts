@@ -1,6 +1,7 @@
 // Loaded into an etcdkeep before anything of its own (NODE_OPTIONS=--import): every effect that the run has on
 // files below some directories is a step. Each is written down just before it is made, and before one
-// of them the process gets a signal, as if somebody had sent it at that very moment.
+// of them the process gets a signal, as if somebody had sent it at that very moment; or that one fails, and with
+// ENOSPC every later one that takes room, as if the disk were full from that moment on.
 
 import callbacks, { appendFileSync, constants } from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
@@ -12,11 +13,17 @@ const {
   ETCDKEEP_STEPS_LOG = '',
   ETCDKEEP_STEPS_AT = '',
   ETCDKEEP_STEPS_SIGNAL = '',
+  ETCDKEEP_STEPS_ERROR = '',
 } = process.env;
 
 const directories = ETCDKEEP_STEPS_BELOW.split(delimiter);
-const signalAt = Number(ETCDKEEP_STEPS_AT);
+/** The number of the step, or what it is called. */
+const at = ETCDKEEP_STEPS_AT;
 let count = 0;
+let isReached = false;
+
+/** What a full disk refuses; names may still go and be changed. */
+const TAKES_ROOM = ['mkdir', 'mkdtemp', 'create', 'write', 'writeFile', 'link'];
 
 /** SIGKILL ends the process in here: the step is not made. Any other signal is answered after it. */
 function step(call: string, path: string): void {
@@ -24,7 +31,16 @@ function step(call: string, path: string): void {
   if (!directories.some((one) => file === one || file.startsWith(one + sep))) return;
   count += 1;
   appendFileSync(ETCDKEEP_STEPS_LOG, `${JSON.stringify({ call, file })}\n`);
-  if (count === signalAt) process.kill(process.pid, ETCDKEEP_STEPS_SIGNAL);
+  const isHere = !isReached && at !== '' && (`${count}` === at || `${call} ${file}`.endsWith(at));
+  isReached ||= isHere;
+  if (isHere && ETCDKEEP_STEPS_SIGNAL !== '') process.kill(process.pid, ETCDKEEP_STEPS_SIGNAL);
+  const isFull = isReached && ETCDKEEP_STEPS_ERROR === 'ENOSPC' && TAKES_ROOM.includes(call);
+  if (ETCDKEEP_STEPS_ERROR !== '' && (isHere || isFull)) fail(call, file);
+}
+
+function fail(call: string, file: string): never {
+  const code = ETCDKEEP_STEPS_ERROR;
+  throw Object.assign(new Error(`${code}: made to fail, ${call} '${file}'`), { code });
 }
 
 type Call = (this: object, ...args: unknown[]) => unknown;
@@ -36,7 +52,14 @@ function makeSteps(owner: object, names: readonly string[], pathOf: Call): void 
     const original = calls[name]!;
     calls[name] = function (...args) {
       const path = pathOf.apply(this, args);
-      if (path !== undefined) step(name, (path as string | Buffer).toString());
+      try {
+        if (path !== undefined) step(name, (path as string | Buffer).toString());
+      } catch (reason) {
+        const done = args.at(-1);
+        if (typeof done !== 'function') throw reason;
+        process.nextTick(done, reason);
+        return undefined;
+      }
       return original.apply(this, args);
     };
   }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
-import { openLocalApi } from '../../controlplane/openshift/local-api.ts';
+import { openLocalApi } from '../../controlplane/local-api.ts';
 import type { ApiClient } from '../../kubernetes/api-client.ts';
 import { failed, type Outcome, passed, unknown } from './result.ts';
 
