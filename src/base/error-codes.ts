@@ -130,6 +130,11 @@ const table = {
     'follow the procedure for it, which the error names',
   ),
 
+  'not-confirmed': refused(
+    "The plan of a restore was shown, and what was typed is not this host's name.",
+    'run it again, on the host that is to be restored, and type its name as it is shown',
+  ),
+
   'check-failed': refused(
     'A check before the backup or the restore failed, of those that refuse it.',
     'see docs/checks.md',

@@ -13,7 +13,7 @@ import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
 import { VERSION } from './version.ts';
 
 /** Layouts in words. */
-const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
+export const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
   openshift: 'OpenShift layout',
   kubeadm: 'kubeadm layout',
 };

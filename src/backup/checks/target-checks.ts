@@ -27,10 +27,23 @@ export async function checkSpace(
 ): Promise<Outcome> {
   // The archive is compressed; what does not compress, as keys, takes what it takes.
   const archived = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const wanted = [
+  return judgeSpace([
     { directory: target.directory, bytes: Number(dbSize) + SPARE_BYTES },
     { directory: target.resources, bytes: archived + SPARE_BYTES },
-  ];
+  ]);
+}
+
+/** What a directory, which need not be there yet, has to take. */
+export interface WantedSpace {
+  readonly directory: string;
+  readonly bytes: number;
+}
+
+/**
+ * Counts what each file system has to take, and has.
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function judgeSpace(wanted: readonly WantedSpace[]): Promise<Outcome> {
   const places = new Map<bigint, Place>();
   for (const { directory, bytes } of wanted) {
     const path = await nearestDirectory(directory);
@@ -117,7 +130,7 @@ async function isBelow(directory: string, ancestor: string): Promise<boolean> {
 }
 
 /** The directory itself, or the nearest one above it that is there. */
-async function nearestDirectory(directory: string): Promise<string> {
+export async function nearestDirectory(directory: string): Promise<string> {
   for (let path = resolve(directory); ; path = dirname(path)) {
     try {
       if ((await stat(path)).isDirectory() || path === dirname(path)) return path;

@@ -8,6 +8,8 @@ export interface RestorePlan {
   readonly version: 1;
   /** `20261123-170200`, UTC: names the run and all that it sets aside. */
   readonly stamp: string;
+  /** `vendor`: the host's own cluster-restore.sh does steps 1 to 5, on a directory with exactly this pair. */
+  readonly method: 'direct' | 'vendor';
   readonly host: {
     /** Where the host's root is seen from here. */
     readonly root: string;
@@ -16,6 +18,8 @@ export interface RestorePlan {
   };
   readonly backup: {
     readonly stamp: string | undefined;
+    /** `data`: what a stopped member or an earlier restore has left; the write-ahead log beside it is not replayed. */
+    readonly kind: 'pair' | 'snapshot' | 'data';
     /** As they are seen from here. A plain database, or the data directory of a stopped member, comes without resources. */
     readonly snapshot: string;
     readonly resources: string | undefined;
@@ -39,6 +43,8 @@ export interface RestorePlan {
   readonly data: {
     /** etcd's data directory, `/var/lib/etcd`. */
     readonly directory: string;
+    /** Whether it is a mount point: nothing is renamed out of it in any case. */
+    readonly isMount: boolean;
     /** Where the new data directory is built; on the file system of `member`. */
     readonly build: string;
     /** Where today's `member` goes; undefined if there is none. */
@@ -61,7 +67,10 @@ export interface RestorePlan {
   readonly etcd: {
     /** `/etc/kubernetes/manifests/etcd-pod.yaml`. */
     readonly manifest: string;
-    /** Where the manifest lies that is put there at the start: the same, or where an earlier stop has left it. */
+    /**
+     * Where the manifest lies that is put there at the start: the same, or where an earlier stop has left it. Where the
+     * host has none it is one of `resources`, and lies here once that is placed.
+     */
     readonly source: string;
     /** Directory into which the manifest is moved to stop etcd. */
     readonly stopped: string;
@@ -71,7 +80,10 @@ export interface RestorePlan {
     /** Name of the containers, as the CRI knows them. */
     readonly containers: readonly string[];
   };
-  /** Static resources that are put back, a revision directory (OpenShift) or a file (kubeadm) at a time. */
+  /**
+   * Static resources that are put back: revision directories of OpenShift; files of kubeadm; and manifests, where one is
+   * missing or has to name another revision. Each file appears in one step.
+   */
   readonly resources: readonly PlacedResource[];
   /** Names of the encryption keys by which the API server must be able to read; empty if nothing is encrypted. */
   readonly encryptionKeys: readonly string[];
@@ -83,6 +95,7 @@ export interface RestorePlan {
 
 export interface PlacedResource {
   readonly path: string;
+  readonly kind: 'directory' | 'file';
   /** Path in the archive. */
   readonly member: string;
   readonly state: 'missing' | 'differs' | 'same';
