@@ -1,5 +1,6 @@
 // How the plan of a restore looks: what it is about, what was found, what would be done, what it costs, and the way back.
 
+import { basename } from 'node:path';
 import type { SkippedCheck } from '../backup/checks/result.ts';
 import type { RestoreCheckName } from '../backup/restore/check-catalog.ts';
 import { RESTORE_CHECKS } from '../backup/restore/check-catalog.ts';
@@ -54,12 +55,22 @@ function showBackup(screen: Screen, { facts }: PlannedRestore): void {
   const taken =
     backup.record === undefined && backup.stamp === undefined ? 'changed last' : 'taken';
   const age = formatSpan(now.getTime() - backup.at.getTime());
-  screen.tellMore(`${taken} ${age} ago (${formatMoment(backup.at)})`);
+  screen.tellMore(`${taken} ${age} ago (${formatMoment(backup.at)}); ${provenWords(facts)}`);
+}
+
+/** The newest verdict of those that were recorded; the one of now is among the checks. */
+function provenWords({ source, now }: PlannedRestore['facts']): string {
+  const last = source.backup.record?.verdicts.at(-1);
+  if (last === undefined) return 'never proven before';
+  const ago = formatSpan(now.getTime() - new Date(last.at).getTime());
+  return `${last.kind} ${ago} ago: ${last.result}`;
 }
 
 function showHost(screen: Screen, { facts, plan }: PlannedRestore): void {
   const { here, own } = facts;
-  screen.tell('host', `${plan.host.name} · ${LAYOUT_WORDS[plan.host.layout]}`);
+  const members = facts.others.length + 1;
+  const count = members === 1 ? 'the only member' : `one of ${members} members`;
+  screen.tell('host', `${plan.host.name} · ${LAYOUT_WORDS[plan.host.layout]}, ${count}`);
   if (here.running !== undefined) {
     const { version, revision, endpoint } = here.running;
     screen.tellMore(`etcd ${version} is running here, revision ${revision}, at ${endpoint}`);
@@ -138,10 +149,10 @@ function directSteps(plan: RestorePlan, state: string): readonly Step[] {
   const kept =
     data.kept === undefined
       ? [`nothing: ${data.directory} holds no member`]
-      : [`today's data: ${data.directory}/member to ${data.kept}; nothing older is touched`];
+      : [`today's data: member to ${basename(data.kept)}; nothing older is touched`];
   const stop =
     state === 'in place'
-      ? [`etcd: ${etcd.manifest} moved to ${etcd.stopped}; then proven stopped`]
+      ? [`etcd: ${basename(etcd.manifest)} moved to ${etcd.stopped}; then proven stopped`]
       : ['etcd: no manifest is in place; proven stopped all the same'];
   return [
     {

@@ -43,13 +43,13 @@ export async function lookAtDataDirectory(own: OwnHost): Promise<DataDirectory> 
   const { host, member, walDirectory } = own;
   const path = member.dataDirectory;
   const real = host.realPath(path);
-  const mounts = await mountPoints();
+  const isMountPoint = await mountsOf(host.root);
   const stats = await look(join(real, 'member'), stat);
   const outside = walDirectory === undefined ? [] : [`the write-ahead log is in ${walDirectory}`];
-  const defects = [...outside, ...(await foreignParts(host, path, mounts))];
+  const defects = [...outside, ...(await foreignParts(host, path, isMountPoint))];
   return {
     path,
-    isMount: mounts.has(await realpath(real).catch(() => real)),
+    isMount: isMountPoint(host.root === '/' ? await realpath(real).catch(() => path) : path),
     hasMember: stats !== undefined,
     uid: stats?.uid ?? 0,
     gid: stats?.gid ?? 0,
@@ -80,38 +80,50 @@ export async function checkWritable(host: Host, paths: readonly string[]): Promi
   return passed(`${paths.join(', ')}: can be written`);
 }
 
+/** Whether a path of the host is a mount point. */
+type IsMountPoint = (hostPath: string) => boolean;
+
 /** Parts of the data that are mounted or linked: a rename of `member` would leave them, or fail. */
 async function foreignParts(
   host: Host,
   path: string,
-  mounts: ReadonlySet<string>,
+  isMountPoint: IsMountPoint,
 ): Promise<string[]> {
-  const real = await realpath(host.realPath(path)).catch(() => undefined);
-  const home = real === undefined ? undefined : await look(real, stat);
-  if (real === undefined || home === undefined) return [];
+  const real = host.realPath(path);
+  const home = await look(real, stat);
+  // Seen from elsewhere it would lead to a place that is not the host's.
+  if (host.root !== '/' && (await look(real, lstat))?.isSymbolicLink() === true) {
+    return [
+      `${path} is a symbolic link: run etcdkeep on the host itself, with chroot ${host.root}`,
+    ];
+  }
   const defects: string[] = [];
   for (const name of ['member', 'member/wal', 'member/snap', 'member/snap/db']) {
     const found = await look(join(real, name), lstat);
     if (found === undefined) continue;
     const shown = join(path, name);
     if (found.isSymbolicLink()) defects.push(`${shown} is a symbolic link`);
-    else if (mounts.has(join(real, name))) defects.push(`${shown} is a mount of its own`);
-    else if (found.dev !== home.dev)
+    else if (isMountPoint(shown)) defects.push(`${shown} is a mount of its own`);
+    else if (found.dev !== home?.dev)
       defects.push(`${shown} is on another file system than ${path}`);
   }
   return defects;
 }
 
-/** Field 5 of /proc/self/mountinfo, in which some characters are octal (proc(5)). A bind mount has no device of its own. */
-async function mountPoints(): Promise<ReadonlySet<string>> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  const points = text.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+/** As the root of another process shows them, where the host is seen through one (proc(5), /proc/pid/root). */
+async function mountsOf(root: string): Promise<IsMountPoint> {
+  const [, pid = 'self', below = ''] = /^\/proc\/(\w+)\/root(\/.*)?$/.exec(root) ?? [];
+  const prefix = pid === 'self' ? await realpath(root).catch(() => root) : below;
+  const text = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '');
   const octal = /\\([0-7]{3})/g;
-  return new Set(
+  // Its field 5, in which some characters are octal. A bind mount has no device of its own to be known by.
+  const points = text.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+  const mounts = new Set(
     points.map((point) =>
       point.replaceAll(octal, (_, code: string) => String.fromCharCode(parseInt(code, 8))),
     ),
   );
+  return (hostPath) => mounts.has(join(prefix, hostPath));
 }
 
 async function safetyCopies(host: Host, path: string): Promise<string[]> {

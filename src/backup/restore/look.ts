@@ -148,7 +148,7 @@ async function demandSuitedRequest(
   { host, member }: OwnHost,
   source: RestoreSource,
 ): Promise<void> {
-  await demandNotOwnData(source, host.realPath(join(member.dataDirectory, 'member')));
+  demandNotOwnData(source, host.realPath(join(member.dataDirectory, 'member/snap/db')));
   if (method === 'direct') return;
   const lacks =
     host.layout !== 'openshift'

@@ -74,7 +74,7 @@ async function makeChecks(
 ): Promise<readonly CheckResult<RestoreCheckName>[]> {
   const { own, source, verification, snapshot, here, others, data, keys, resources, bump, now } =
     facts;
-  const written = [data.path, MANIFESTS, own.manifest.stopped, plan.keptResources, JOURNALS];
+  const written = [data.path, MANIFESTS, plan.etcd.stopped, plan.keptResources, JOURNALS];
   const checks: Readonly<Record<RestoreCheckName, Check>> = {
     topology: () => checkTopology(facts),
     'data-directory': () => checkDataDirectory(data),

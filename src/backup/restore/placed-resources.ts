@@ -63,7 +63,7 @@ export function checkStaticResources(host: Host, resources: readonly PlacedResou
   if (resources.length === 0) return passed('those of this host stay as they are');
   const what = host.layout === 'openshift' ? 'revisions and manifests' : 'files';
   return passed(
-    `of ${resources.length} ${what} ${count('place')} come back, ${count('replace')} are replaced, the others are the same`,
+    `${resources.length} ${what}: ${count('place')} to come back, ${count('replace')} to be replaced, ${count('leave')} to stay`,
   );
 }
 

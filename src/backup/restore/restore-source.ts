@@ -1,7 +1,7 @@
 // What BACKUP is: a pair, a snapshot alone, or the data that an earlier restore or a stopped member has left.
 
 import { statSync } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compressionOf, MAGIC_BYTES } from '../../base/decompressor.ts';
 import { readFully } from '../../base/durable-files.ts';
@@ -49,18 +49,19 @@ export async function findRestoreSource(request: SourceRequest): Promise<Restore
 
 /**
  * Data that a member may be writing to is no backup.
- * @param member the directory that the host's own etcd uses, as it is reached from here
+ * @param database that the host's own etcd uses, as it is reached from here
  * @throws EtcdkeepError `usage`
  */
-export async function demandNotOwnData(source: RestoreSource, member: string): Promise<void> {
-  const own = await realpath(member).catch(() => undefined);
-  const path = await realpath(source.snapshot.path);
-  if (own === undefined || !path.startsWith(`${own}/`)) return;
+export function demandNotOwnData({ snapshot }: RestoreSource, database: string): void {
+  const [own, named] = [database, snapshot.path].map((path) =>
+    statSync(path, { throwIfNoEntry: false }),
+  );
+  if (own === undefined || own.dev !== named?.dev || own.ino !== named.ino) return;
   throw new EtcdkeepError(
     'usage',
     "this is the data that the host's own etcd runs on, and no backup",
     {
-      path: source.snapshot.path,
+      path: snapshot.path,
       advice: 'name a backup, or what an earlier restore has kept: member-before-STAMP',
     },
   );
