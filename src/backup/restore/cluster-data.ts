@@ -6,6 +6,7 @@ import { type FileSource, openFileSource } from '../../bbolt/file-source.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import type { EtcdClient } from '../../etcd/client/client.ts';
 import type { Member, StatusResponse } from '../../etcd/client/gen/rpc_pb.js';
+import { quoted } from '../../etcd/store/foreign-text.ts';
 import { type KeyIndex, readKeyIndex, readValue } from '../../etcd/store/key-index.ts';
 import { readStoreContents } from '../../etcd/store/store-contents.ts';
 import type { StoreNotes } from '../../etcd/store/store-notes.ts';
@@ -97,11 +98,20 @@ export function asReason(reason: unknown): EtcdkeepError {
   throw reason;
 }
 
+/** A database says what it likes: on a screen it moves no cursor. */
+function shown(text: string): string {
+  return quoted(text).slice(1, -1);
+}
+
 function knownMember(
   id: bigint,
   name: string,
   peerUrls: readonly string[],
   clientUrls: readonly string[],
 ): KnownMember {
-  return { name: name === '' ? id.toString(16) : name, peerUrls, clientUrls };
+  return {
+    name: name === '' ? id.toString(16) : shown(name),
+    peerUrls: peerUrls.map(shown),
+    clientUrls: clientUrls.map(shown),
+  };
 }

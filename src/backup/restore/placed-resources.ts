@@ -152,7 +152,7 @@ function isInArchive(archive: ArchiveInspection, path: string): boolean {
   return archive.members.some((member) => member.path === path && member.sha256 !== undefined);
 }
 
-/** A damaged archive may name anything; such a path is a finding of its own, and nothing is put there. */
+/** An archive may name anything: nothing is put outside of the host's root, or under a name that no screen can show. */
 function isPlainPath(path: string): boolean {
-  return !path.startsWith('/') && join('/', path) === `/${path}`;
+  return !path.startsWith('/') && join('/', path) === `/${path}` && !/\p{C}/u.test(path);
 }
