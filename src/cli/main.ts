@@ -49,6 +49,16 @@ async function askSecret(prompt: string, signal: AbortSignal): Promise<string> {
   }
 }
 
+async function askAloud(prompt: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await question(prompt, process.stderr, 'stopped at the question', signal);
+  } catch (reason) {
+    // What is said next has a line of its own.
+    process.stderr.write('\n');
+    throw reason;
+  }
+}
+
 async function question(
   prompt: string,
   output: NodeJS.WritableStream,
@@ -79,9 +89,7 @@ const context: CommandContext = {
   now: () => new Date(),
   signal,
   askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
-  ask: hasTerminal
-    ? (prompt) => question(prompt, process.stderr, 'stopped at the question', signal)
-    : undefined,
+  ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
 };
 
 await run(app, flagsLast(process.argv.slice(2)), context);

@@ -33,12 +33,17 @@ export function showPlan(
   screen: Screen,
   planned: PlannedRestore,
   skipped: readonly SkippedCheck<RestoreCheckName>[],
+  isRefused: boolean,
 ): void {
   showBackup(screen, planned);
   showHost(screen, planned);
   showOthers(screen, planned);
   showChecks(screen, planned, skipped);
   screen.blank();
+  screen.tell(
+    'plan',
+    isRefused ? 'refused as it stands; what would be done' : 'nothing is changed until you agree',
+  );
   showSteps(screen, planned);
   showCost(screen, planned);
 }
@@ -104,7 +109,9 @@ function showOthers(screen: Screen, { facts, stopCommand }: PlannedRestore): voi
     }
   }
   const isOpen = others.some(({ state }) => state === 'alive' || state === 'unknown');
-  if (isOpen) screen.tellMore(`stop each of them by, on its host:  ${stopCommand}`);
+  if (!isOpen) return;
+  screen.tellMore('to stop one, and keep it stopped, run on its host:');
+  screen.tellMore(`  ${stopCommand}`);
 }
 
 /** What passed is counted; what was left out is said together with what that means. */
@@ -126,7 +133,6 @@ function showChecks(
 }
 
 function showSteps(screen: Screen, { plan, facts }: PlannedRestore): void {
-  screen.tell('plan', 'nothing is changed until you agree');
   const steps =
     plan.method === 'vendor' ? vendorSteps(plan) : directSteps(plan, facts.own.manifest.state);
   for (const [index, { noun, lines }] of steps.entries()) {
@@ -217,7 +223,7 @@ function placedLines({ resources, encryptionKeys, keptResources }: RestorePlan):
   if (encryptionKeys.length > 0) {
     const names = encryptionKeys.map((name) => `"${name}"`).join(', ');
     lines.push(
-      `encryption key${encryptionKeys.length === 1 ? '' : 's'} ${names}: the API server is to load`,
+      `the API server will load encryption key${encryptionKeys.length === 1 ? '' : 's'} ${names}`,
     );
   }
   return lines;

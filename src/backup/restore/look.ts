@@ -36,9 +36,13 @@ export interface LookRequest extends Omit<HostRequest, 'policy'> {
   readonly skipped: readonly SkippedCheck<RestoreCheckName>[];
   /** Program and version. */
   readonly tool: string;
-  /** Of the reading of the snapshot. */
-  readonly progress: (bytes: number, totalBytes: number) => void;
+  readonly report: (event: LookEvent) => void;
 }
+
+/** What takes its time: the snapshot is read, then everything else is looked at. */
+export type LookEvent =
+  | { readonly kind: 'verifying'; readonly bytes: number; readonly totalBytes: number }
+  | { readonly kind: 'looking' };
 
 /** What was found. */
 export interface RestoreFacts {
@@ -69,6 +73,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
   const host = await findRestoredHost(request.root);
   const source = await findRestoreSource({ ...request, path: request.backup });
   const verification = await verify(request, source);
+  request.report({ kind: 'looking' });
   const archive = verification.resources;
   const etcdPod = archive?.pods.findLast(({ name }) => name === 'etcd-pod')?.path;
   const own = await lookAtOwnHost(host, request.hostName, {
@@ -107,7 +112,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
 
 /** The verdict is not recorded: a plan leaves the backup as it is, too. */
 async function verify(request: LookRequest, source: RestoreSource): Promise<Verification> {
-  const { tool, now, progress, signal } = request;
+  const { tool, now, report, signal } = request;
   const verification = await verifyBackup({
     backup: { ...source.backup, recordPath: undefined },
     tool,
@@ -115,7 +120,7 @@ async function verify(request: LookRequest, source: RestoreSource): Promise<Veri
     skipDigest: false,
     // Nothing is unpacked: what is packed was refused.
     scratch: source.backup.directory,
-    progress,
+    progress: (bytes, totalBytes) => report({ kind: 'verifying', bytes, totalBytes }),
     signal,
   });
   if (verification.snapshot?.status !== undefined) return verification;

@@ -60,17 +60,18 @@ export async function dialOthers(
 
 /** One that answers refuses; so does one of which nothing is known, until it is attested. */
 export function checkOtherMembers(others: readonly OtherMember[]): Outcome {
-  const words = others.map(({ name, state, seen }) => `${name} ${WORDS[state]}: ${seen}`);
-  const isRefused = others.some(({ state }) => state === 'alive' || state === 'unknown');
-  if (others.length === 0) return passed('nobody knows of another member');
-  return (isRefused ? failed : passed)(words.join('; '));
+  const open = others.filter(({ state }) => state === 'alive' || state === 'unknown');
+  const words = (some: readonly OtherMember[]): string =>
+    some.map(({ name, state }) => `${name} is ${WORDS[state]}`).join('; ');
+  if (open.length > 0) return failed(words(open));
+  return passed(others.length === 0 ? 'nobody knows of another member' : words(others));
 }
 
 const WORDS: Readonly<Record<OtherMemberState, string>> = {
-  stopped: 'is stopped',
-  alive: 'is ALIVE',
-  unknown: 'is unknown',
-  attested: 'is stopped by your word',
+  stopped: 'stopped',
+  alive: 'ALIVE',
+  unknown: 'unknown',
+  attested: 'stopped by your word',
 };
 
 /** What is to be run on each other host, so that its member stops and stays so. */
@@ -101,14 +102,22 @@ async function dialOther(
   return { name, urls, state, seen: phraseOf(urls, answers) };
 }
 
-/** Addresses with the same answer are said together: `10.0.2.7:2379 and 10.0.2.7:2380 refuse`. */
+/** Addresses with the same answer are said together: `10.0.2.7:2379 and 2380: refuses`. */
 function phraseOf(urls: readonly string[], answers: readonly { readonly seen: string }[]): string {
   if (urls.length === 0) return 'nobody knows its address';
   const bySeen = Map.groupBy(urls.keys(), (index) => answers[index]!.seen);
-  const address = (index: number): string => urls[index]!.replace(/^https?:\/\//, '');
   return [...bySeen]
-    .map(([seen, indexes]) => `${indexes.map(address).join(' and ')}: ${seen}`)
+    .map(([seen, indexes]) => `${addressesOf(indexes.map((index) => urls[index]!))}: ${seen}`)
     .join(', ');
+}
+
+function addressesOf(urls: readonly string[]): string {
+  const addresses = urls.map((url) => url.replace(/^https?:\/\//, ''));
+  const byHost = Map.groupBy(addresses, (address) => address.replace(/:\d+$/, ''));
+  return [...byHost]
+    .map(([host, those]) => `${host}${those.map((one) => one.slice(host.length)).join(' and ')}`)
+    .join(', ')
+    .replaceAll(' and :', ' and ');
 }
 
 /** A restored member has no client URL until it starts: by default it serves clients one port below (etcd, embed/config.go). */

@@ -46,12 +46,18 @@ async function run(this: CommandContext, flags: Flags, backup: string): Promise<
       method: flags.method,
       skipped,
       tool: TOOL,
-      progress: (bytes, totalBytes) => screen.progress.advance(bytes, totalBytes),
+      report: (event) => {
+        if (event.kind === 'verifying') screen.progress.advance(event.bytes, event.totalBytes);
+        else screen.progress.start('look');
+      },
     });
     screen.progress.start('');
-    showPlan(screen, planned, skipped);
     const refusing = refusalOf(planned.checks, RESTORE_CHECKS);
-    if (refusing !== undefined) refusing.aftermath = 'Nothing was changed.';
+    showPlan(screen, planned, skipped, refusing !== undefined);
+    if (refusing !== undefined) {
+      screen.blank();
+      refusing.aftermath = 'Nothing was changed.';
+    }
     const document = planDocument(planned, skipped);
     if (refusing !== undefined || flags.plan) {
       screen.document({ ...document, ...(refusing === undefined ? {} : errorDocument(refusing)) });
