@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import type { SkippedCheck } from '../backup/checks/result.ts';
 import type { RestoreCheckName } from '../backup/restore/check-catalog.ts';
 import { RESTORE_CHECKS } from '../backup/restore/check-catalog.ts';
+import type { ManifestState } from '../backup/restore/etcd-manifest.ts';
 import type { PlannedRestore } from '../backup/restore/make-plan.ts';
 import type { OtherMember } from '../backup/restore/other-members.ts';
 import type { PlacedResource, RestorePlan } from '../backup/restore/plan.ts';
@@ -83,12 +84,11 @@ function showHost(screen: Screen, { facts, plan }: PlannedRestore): void {
     screen.tellMore(`etcd does not answer: ${here.silence?.message ?? ''}`);
     screen.tellMore(`compared with it instead: ${here.source}`);
   }
-  const { state, path, stopped } = own.manifest;
-  if (state === 'stopped') screen.tellMore(`its manifest is not in place: ${stopped} will be used`);
-  if (state === 'archived')
-    screen.tellMore(`its manifest is not on this host: the archive's comes back as ${path}`);
-  if (state === 'missing')
-    screen.warn(`${path} is missing: neither this host nor the backup has it`);
+  const { state, path, source } = own.manifest;
+  if (state === 'in place') return;
+  const whence =
+    state === 'archived' ? `the archive's comes back: ${source}` : `${source} will be used`;
+  screen.tellMore(`no manifest of etcd is at ${path}: ${whence}`);
 }
 
 function showOthers(screen: Screen, { facts, stopCommand }: PlannedRestore): void {
@@ -149,7 +149,7 @@ interface Step {
   readonly lines: readonly string[];
 }
 
-function directSteps(plan: RestorePlan, state: string): readonly Step[] {
+function directSteps(plan: RestorePlan, state: ManifestState): readonly Step[] {
   const { data, etcd, backup } = plan;
   const mount = data.isMount ? ', in the mount itself' : '';
   const kept =

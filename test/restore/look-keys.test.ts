@@ -147,20 +147,25 @@ describeWithEtcd(VERSION, 'static resources, before a restore', () => {
     await scene.etcd.member.kill();
     for (const pod of ['etcd', 'kube-scheduler'] as const) await host.removeManifest(pod);
     const outcome = await plan(scene);
-    const stopped = '/home/core/assets/manifests-stopped';
     expect(changes(outcome)).toEqual([
       ['/etc/kubernetes/manifests/kube-scheduler-pod.yaml', 'missing', 'place'],
-      [`${stopped}/etcd-pod.yaml`, 'missing', 'place'],
     ]);
+    const source = `${RESOURCES}/etcd-pod-7/etcd-pod.yaml`;
     expect(outcome.document.plan.etcd).toMatchObject({
       manifest: '/etc/kubernetes/manifests/etcd-pod.yaml',
-      source: `${stopped}/etcd-pod.yaml`,
-      stopped,
+      source,
+      stopped: '/home/core/assets/manifests-stopped',
     });
+    expect(outcome.stderr).toContain(`etcd-pod.yaml: ${source} will be used`);
+    await rm(host.resources('etcd'), { recursive: true });
+    const archived = await plan(scene);
+    expect(archived.document.plan.etcd.source).toBe(source);
+    expect(archived.stderr).toContain(`the archive's comes back: ${source}`);
+    expect(changes(archived)).toContainEqual([`${RESOURCES}/etcd-pod-7`, 'missing', 'place']);
   });
 
   describe('a manifest of etcd that was moved away by hand', () => {
-    it('is used where disable-etcd.sh puts it', async () => {
+    it('is used where disable-etcd.sh puts it; without any it ends with what is missing', async () => {
       const scene = await openshiftScene();
       const { host } = scene;
       await scene.etcd.member.kill();
@@ -171,6 +176,17 @@ describeWithEtcd(VERSION, 'static resources, before a restore', () => {
       expect(outcome.code, outcome.stderr).toBe(0);
       expect(outcome.document.plan.etcd.source).toBe(stopped);
       expect(changes(outcome)).toEqual([]);
+      // The pod of a restore by the vendor's script is none to go on with.
+      await writeFile(host.manifest('etcd'), 'kind: Pod\nmetadata: {name: restore-etcd}\n');
+      expect((await plan(scene)).document.plan.etcd.source).toBe(stopped);
+      await rm(host.path('etc/kubernetes/static-pod-resources/etcd-pod-5'), { recursive: true });
+      await rm(host.path('etc/kubernetes/static-pod-resources/etcd-pod-6'), { recursive: true });
+      await rm(host.resources('etcd'), { recursive: true });
+      await rm(host.path(stopped));
+      const kept = scene.host.path('var/lib/etcd/member-before-20260101-000000');
+      await rename(scene.host.path('var/lib/etcd/member'), kept);
+      const alone = await runCli(['restore', '--plan', `--root=${host.root}`, kept]);
+      expectFailure(alone, 'static-pod-missing');
     });
 
     it('with kubeadm: in its own place, or out of the archive, or it ends with what is missing', async () => {

@@ -78,7 +78,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
   const etcdPod = archive?.pods.findLast(({ name }) => name === 'etcd-pod')?.path;
   const own = await lookAtOwnHost(host, request.hostName, {
     path: archive?.path,
-    etcdPod: etcdPod?.replace('/etc/kubernetes/', '').concat('/etcd-pod.yaml'),
+    etcdPod,
   });
   await demandSuitedRequest(request, own, source);
   using snapshot = await openSnapshot(source);

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { systemCodeOf } from '../../base/errors.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
 import type { Check, CheckResult } from '../checks/result.ts';
@@ -176,8 +176,8 @@ async function planOf(request: LookRequest, facts: RestoreFacts): Promise<Restor
     },
     etcd: {
       manifest: manifest.path,
-      source: manifest.state === 'in place' ? manifest.path : manifest.stopped,
-      stopped: manifest.stopped.slice(0, manifest.stopped.lastIndexOf('/')),
+      source: manifest.source,
+      stopped: dirname(manifest.stopped),
       clientPort: portOf(member.endpoint),
       peerPort: portOf(own.peerUrls[0]!),
       containers: CONTAINERS[host.layout],

@@ -1,21 +1,20 @@
 // The host that is to be restored: its own member, and the manifest that runs it, wherever an earlier stop has left that.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import { readArchivedText } from '../../controlplane/archived-file.ts';
-import {
-  findHost,
-  Host,
-  type LayoutName,
-  MANIFESTS,
-  USUAL_ROOTS,
-} from '../../controlplane/host.ts';
+import { findHost, Host, MANIFESTS, USUAL_ROOTS } from '../../controlplane/host.ts';
 import { kubeadmEtcdOf } from '../../controlplane/kubeadm/local-etcd.ts';
 import { PodManifest } from '../../controlplane/kubeadm/manifest.ts';
 import type { LocalEtcd } from '../../controlplane/layout.ts';
 import { readEtcdEnv } from '../../controlplane/openshift/etcd-env.ts';
 import { findOpenshiftEtcd } from '../../controlplane/openshift/local-etcd.ts';
 import { parseEndpoint } from '../../etcd/client/endpoint.ts';
-import { demandSuitedFiles, externalEtcd } from './topology.ts';
+import {
+  type EtcdManifest,
+  findKubeadmManifests,
+  findOpenshiftManifest,
+  STOPPED,
+} from './etcd-manifest.ts';
+import { demandKnownDistribution, demandUnfenced, externalEtcd } from './topology.ts';
 
 /** A member as somebody knows it. */
 export interface KnownMember {
@@ -23,19 +22,6 @@ export interface KnownMember {
   readonly name: string;
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
-}
-
-/** `stopped`: where disable-etcd.sh or an earlier restore has put it; `archived`: only the backup has it. */
-export type ManifestState = 'in place' | 'stopped' | 'archived' | 'missing';
-
-export interface EtcdManifest {
-  /** `/etc/kubernetes/manifests/etcd-pod.yaml`, whether it is there or not. */
-  readonly path: string;
-  readonly state: ManifestState;
-  /** Where it is put while etcd is stopped. */
-  readonly stopped: string;
-  /** Its path in the archive. */
-  readonly member: string | undefined;
 }
 
 export interface OwnHost {
@@ -51,19 +37,13 @@ export interface OwnHost {
   readonly walDirectory: string | undefined;
 }
 
-/** Where disable-etcd.sh and cluster-restore.sh put it (cluster-etcd-operator, bindata/etcd/etcd-common-tools); with kubeadm our own. */
-const STOPPED: Readonly<Record<LayoutName, string>> = {
-  openshift: '/home/core/assets/manifests-stopped',
-  kubeadm: '/etc/kubernetes/manifests-stopped',
-};
-
 const PEER_PORT = 2380;
 const ON_THIS_HOST = /\/\/(127\.0\.0\.1|localhost|\[::1\]):/;
 
 /** Path in the archive of the static resources, which may not be known yet. */
 interface Archived {
   readonly path: string | undefined;
-  /** Of etcd's manifest on OpenShift: the revision that is in the archive. */
+  /** Directory of the revision of etcd that is in it, on OpenShift. */
   readonly etcdPod: string | undefined;
 }
 
@@ -73,7 +53,7 @@ interface Archived {
  */
 export async function findRestoredHost(root: string | undefined): Promise<Host> {
   const roots = root === undefined ? USUAL_ROOTS : [root];
-  await demandSuitedFiles(roots);
+  for (const candidate of roots) await demandUnfenced(candidate);
   try {
     return await findHost(root);
   } catch (reason) {
@@ -81,6 +61,7 @@ export async function findRestoredHost(root: string | undefined): Promise<Host> 
       reason instanceof EtcdkeepError && reason.code === 'not-a-control-plane-host';
     if (!isElsewhere) throw reason;
     for (const candidate of roots) {
+      await demandKnownDistribution(candidate);
       const host = new Host(candidate, 'kubeadm');
       if (await host.isFile(`${STOPPED.kubeadm}/etcd.yaml`)) return host;
       if (await hasOwnEtcd(host)) return host;
@@ -122,7 +103,7 @@ async function openshiftHost(host: Host, hostName: string, archive: Archived): P
     host,
     member,
     peerUrls: named.find(({ name }) => name === member.name)!.peerUrls,
-    manifest: await findManifest(host, 'etcd-pod.yaml', archive.etcdPod),
+    manifest: await findOpenshiftManifest(host, archive.etcdPod),
     named,
     imageVersion: undefined,
     walDirectory: undefined,
@@ -130,17 +111,7 @@ async function openshiftHost(host: Host, hostName: string, archive: Archived): P
 }
 
 async function kubeadmHost(host: Host, { path }: Archived): Promise<OwnHost> {
-  const inArchive = `${MANIFESTS.slice(1)}/etcd.yaml`;
-  const found = await findManifest(host, 'etcd.yaml', undefined);
-  const text = path === undefined ? undefined : await textIfMissing(found, path, inArchive);
-  const manifest =
-    text === undefined ? found : { ...found, state: 'archived' as const, member: inArchive };
-  const etcd = await readManifest(host, manifest, text);
-  const apiServer = await readManifest(
-    host,
-    await findManifest(host, 'kube-apiserver.yaml', undefined),
-  );
-  const walDirectory = etcd.flag('wal-dir');
+  const { manifest, etcd, apiServer } = await findKubeadmManifests(host, path);
   return {
     host,
     member: await kubeadmEtcdOf(host, etcd, apiServer),
@@ -148,56 +119,8 @@ async function kubeadmHost(host: Host, { path }: Archived): Promise<OwnHost> {
     manifest,
     named: membersOf(etcd.flag('initial-cluster') ?? ''),
     imageVersion: /:v?(\d+\.\d+\.\d+)[^/]*$/.exec(etcd.image)?.[1],
-    ...{ walDirectory },
+    walDirectory: etcd.flag('wal-dir'),
   };
-}
-
-async function textIfMissing(
-  { state }: EtcdManifest,
-  archive: string,
-  member: string,
-): Promise<string | undefined> {
-  return state === 'missing' ? readArchivedText(archive, member) : undefined;
-}
-
-async function readManifest(
-  host: Host,
-  { path, state, stopped }: EtcdManifest,
-  text?: string,
-): Promise<PodManifest> {
-  if (text !== undefined) return new PodManifest(host, path, text);
-  if (state === 'missing') {
-    throw new EtcdkeepError(
-      'static-pod-missing',
-      'the manifest is neither in its place nor where it is put when its pod is stopped',
-      {
-        path: host.realPath(path),
-        facts: [['nor', host.realPath(stopped)]],
-        advice: 'put it back in one of the two places, or name a backup with its static resources',
-      },
-    );
-  }
-  const place = state === 'in place' ? path : stopped;
-  return new PodManifest(host, place, await host.readText(place));
-}
-
-async function findManifest(
-  host: Host,
-  name: string,
-  member: string | undefined,
-): Promise<EtcdManifest> {
-  const path = `${MANIFESTS}/${name}`;
-  const stopped = `${STOPPED[host.layout]}/${name}`;
-  const isInPlace = await host.isFile(path);
-  const isStopped = !isInPlace && (await host.isFile(stopped));
-  const state = isInPlace
-    ? 'in place'
-    : isStopped
-      ? 'stopped'
-      : member === undefined
-        ? 'missing'
-        : 'archived';
-  return { path, state, stopped, member };
 }
 
 /** `cp-1=https://10.0.1.2:2380,cp-2=...`: a name can be there more than once. */

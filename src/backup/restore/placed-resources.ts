@@ -9,7 +9,7 @@ import type { InspectedMember } from '../../controlplane/archive-members.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
 import { entryPath, listTrees, type TreeEntry } from '../../controlplane/resource-tree.ts';
 import { failed, type Outcome, passed } from '../checks/result.ts';
-import type { EtcdManifest } from './own-host.ts';
+import type { EtcdManifest } from './etcd-manifest.ts';
 import type { PlacedResource } from './plan.ts';
 
 /** More than any file of a control plane's. */
@@ -67,19 +67,15 @@ export function checkStaticResources(host: Host, resources: readonly PlacedResou
   );
 }
 
-async function compareRevisions({ host, archive, manifest }: PlacingRequest) {
+async function compareRevisions({ host, archive }: PlacingRequest) {
   const resources: PlacedResource[] = [];
   for (const { name, revision, path } of archive.pods) {
     const member = `static-pod-resources/${name}-${revision!}`;
     const state = await stateOfDirectory(host, archive, path, member);
     resources.push({ path, kind: 'directory', member, state, action: REVISION_ACTIONS[state] });
-    const inArchive = `${member}/${name}.yaml`;
-    if (name === 'etcd-pod') {
-      if (manifest.state === 'archived')
-        resources.push(placedManifest(manifest.stopped, inArchive));
-    } else if (!(await host.isFile(`${MANIFESTS}/${name}.yaml`))) {
-      resources.push(placedManifest(`${MANIFESTS}/${name}.yaml`, inArchive));
-    }
+    // That of etcd appears at the start, out of the directory of its revision.
+    if (name === 'etcd-pod' || (await host.isFile(`${MANIFESTS}/${name}.yaml`))) continue;
+    resources.push(placedManifest(`${MANIFESTS}/${name}.yaml`, `${member}/${name}.yaml`));
   }
   return resources;
 }

@@ -7,37 +7,35 @@ import { EtcdkeepError, readError, systemCodeOf } from '../../base/errors.ts';
 
 interface Topology {
   readonly name: string;
-  /** Any of these is there, seen from the host's root. */
-  readonly files: readonly string[];
   /** What fits instead. */
   readonly procedure: string;
 }
 
 const TWO_NODE_FENCING: Topology = {
   name: 'two-node OpenShift with fencing: Pacemaker runs etcd, and would start it again',
-  files: ['/etc/corosync/corosync.conf', '/usr/lib/ocf/resource.d/heartbeat/podman-etcd'],
   procedure:
     "run the host's own /usr/local/bin/cluster-restore.sh DIR, which tells Pacemaker first, on a directory with this pair alone",
 };
 
-const TOPOLOGIES: readonly Topology[] = [
-  {
+/** Pacemaker's, wherever it runs anything. */
+const COROSYNC = '/etc/corosync/corosync.conf';
+
+/** By a directory that each has on its servers. */
+const DISTRIBUTIONS: Readonly<Record<string, Topology>> = {
+  '/var/lib/rancher/rke2/server': {
     name: 'RKE2, which runs etcd by itself',
-    files: ['/var/lib/rancher/rke2/server'],
     procedure:
       'rke2 server --cluster-reset --cluster-reset-restore-path=SNAPSHOT, with the service rke2-server stopped on every server',
   },
-  {
+  '/var/lib/rancher/k3s/server': {
     name: 'k3s, which runs etcd within its own process',
-    files: ['/var/lib/rancher/k3s/server'],
     procedure:
       'k3s server --cluster-reset --cluster-reset-restore-path=SNAPSHOT, with the service k3s stopped on every server',
   },
-  TWO_NODE_FENCING,
-];
+};
 
 /** Infrastructure.status.controlPlaneTopology (openshift/api, config/v1/types_infrastructure.go). */
-const UNSUITED: Readonly<Record<string, { readonly name: string; readonly procedure: string }>> = {
+const UNSUITED: Readonly<Record<string, Topology>> = {
   DualReplica: TWO_NODE_FENCING,
   HighlyAvailableArbiter: {
     name: 'OpenShift with an arbiter host: the arbiter runs a member and no control plane',
@@ -55,18 +53,21 @@ const UNSUITED: Readonly<Record<string, { readonly name: string; readonly proced
 const API_SERVER = '/etc/kubernetes/manifests/kube-apiserver.yaml';
 
 /**
- * Ends the run where the machine is of a control plane that is restored in another way.
- * @param roots where the machine's root may be seen
+ * Ends the run on a host whose etcd is under Pacemaker, which has OpenShift's layout all the same.
  * @throws EtcdkeepError `topology-unsuited`
  */
-export async function demandSuitedFiles(roots: readonly string[]): Promise<void> {
-  for (const root of roots) {
-    for (const topology of TOPOLOGIES) {
-      for (const file of topology.files) {
-        if (await exists(join(root, file)))
-          throw unsuited(topology, `${join(root, file)} is there`);
-      }
-    }
+export async function demandUnfenced(root: string): Promise<void> {
+  await demandWithout(root, COROSYNC, TWO_NODE_FENCING);
+}
+
+/**
+ * Ends the run on a machine without a control plane that etcdkeep knows, if it has another one. What k3s has left on a host
+ * of kubeadm is none.
+ * @throws EtcdkeepError `topology-unsuited`
+ */
+export async function demandKnownDistribution(root: string): Promise<void> {
+  for (const [path, topology] of Object.entries(DISTRIBUTIONS)) {
+    await demandWithout(root, path, topology);
   }
 }
 
@@ -92,10 +93,12 @@ export async function externalEtcd(root: string): Promise<EtcdkeepError | undefi
   return unsuited(topology, `${join(root, API_SERVER)} is there, and no manifest of etcd`);
 }
 
-function unsuited(
-  { name, procedure }: { readonly name: string; readonly procedure: string },
-  seen: string,
-): EtcdkeepError {
+async function demandWithout(root: string, path: string, topology: Topology): Promise<void> {
+  const place = join(root, path);
+  if (await exists(place)) throw unsuited(topology, `${place} is there`);
+}
+
+function unsuited({ name, procedure }: Topology, seen: string): EtcdkeepError {
   return new EtcdkeepError('topology-unsuited', `this control plane is ${name}`, {
     facts: [['seen', seen]],
     advice: procedure,

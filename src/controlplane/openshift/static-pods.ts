@@ -68,7 +68,12 @@ export async function findOpenshiftPod(host: Host, name: StaticPodName): Promise
 export async function revisionNamed(host: Host, name: StaticPodName): Promise<number | undefined> {
   const manifest = `${MANIFESTS}/${name}.yaml`;
   if (!(await host.isFile(manifest))) return undefined;
-  const match = revisionPattern(name).exec(await host.readText(manifest));
+  return revisionOf(name, await host.readText(manifest));
+}
+
+/** The same of the text of a manifest. */
+export function revisionOf(name: StaticPodName, text: string): number | undefined {
+  const match = revisionPattern(name).exec(text);
   return match === null ? undefined : Number(match[1]);
 }
 
