@@ -64,12 +64,14 @@ function showBackup(screen: Screen, { facts }: PlannedRestore): void {
   screen.tellMore(`${taken} ${age} ago (${formatMoment(backup.at)}); ${provenWords(facts)}`);
 }
 
-/** The newest verdict of those that were recorded; the one of now is among the checks. */
+/** OpenShift's mark, and the newest verdict of those that were recorded; the one of now is among the checks. */
 function provenWords({ source, now }: PlannedRestore['facts']): string {
-  const last = source.backup.record?.verdicts.at(-1);
-  if (last === undefined) return 'never proven before';
+  const { record, possiblyDirty } = source.backup;
+  const mark = possiblyDirty ? 'possibly dirty: taken with --force; ' : '';
+  const last = record?.verdicts.at(-1);
+  if (last === undefined) return `${mark}never proven before`;
   const ago = formatSpan(now.getTime() - new Date(last.at).getTime());
-  return `${last.kind} ${ago} ago: ${last.result}`;
+  return `${mark}${last.kind} ${ago} ago: ${last.result}`;
 }
 
 function showHost(screen: Screen, { facts, plan }: PlannedRestore): void {

@@ -110,7 +110,7 @@ function knownMember(
   clientUrls: readonly string[],
 ): KnownMember {
   return {
-    name: name === '' ? id.toString(16) : shown(name),
+    ...(name === '' ? { name: id.toString(16), isUnnamed: true } : { name: shown(name) }),
     peerUrls: peerUrls.map(shown),
     clientUrls: clientUrls.map(shown),
   };

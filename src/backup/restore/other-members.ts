@@ -132,8 +132,7 @@ function merged(left: KnownMember, right: KnownMember): KnownMember {
     ...new Set([...one, ...other]),
   ];
   return {
-    // An id stands for a name that is not known.
-    name: /^[0-9a-f]{1,16}$/.test(left.name) ? right.name : left.name,
+    ...(left.isUnnamed === true ? right : left),
     peerUrls: union(left.peerUrls, right.peerUrls),
     clientUrls: union(left.clientUrls, right.clientUrls),
   };

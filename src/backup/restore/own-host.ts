@@ -22,6 +22,8 @@ export interface KnownMember {
   readonly name: string;
   readonly peerUrls: readonly string[];
   readonly clientUrls: readonly string[];
+  /** The name is its id, as it has none yet. */
+  readonly isUnnamed?: true;
 }
 
 export interface OwnHost {
