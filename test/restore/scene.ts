@@ -20,6 +20,7 @@ import {
 import type { CommandResult } from '../servers/command.ts';
 import type { EtcdCluster } from '../servers/etcd.ts';
 import { etcdForTest } from '../servers/for-vitest.ts';
+import type { EtcdVersion } from '../servers/versions.ts';
 import { type ClusterFacts, putKubeadm, putOpenshift } from './cluster-objects.ts';
 
 export const VERSION = '3.6.16';
@@ -36,17 +37,18 @@ export interface Scene<Host = OpenshiftHost> {
   readonly backup: string;
 }
 
-export interface SceneOptions extends ClusterFacts, HostOptions {
+interface CommonOptions extends ClusterFacts {
   readonly size?: 1 | 3;
+  readonly etcdVersion?: EtcdVersion;
   /** Puts more, before the backup. */
   readonly fill?: (etcd: EtcdCluster) => Promise<void>;
 }
 
+export type SceneOptions = CommonOptions & HostOptions;
+
 /** An OpenShift host with its backup, for one test. */
 export async function openshiftScene(options: SceneOptions = {}): Promise<Scene> {
-  const { size = 1 } = options;
-  const names = NODES.slice(0, size);
-  const etcd = await etcdForTest({ version: VERSION, tls: 'mutual', size, names });
+  const etcd = await members(NODES, options);
   await putOpenshift(etcd.gateway, options);
   await options.fill?.(etcd);
   const host = await createOpenshiftHost(etcd, { encrypted: false, ...options });
@@ -57,15 +59,23 @@ export async function openshiftScene(options: SceneOptions = {}): Promise<Scene>
 
 /** The same for a host that kubeadm set up. */
 export async function kubeadmScene(
-  options: ClusterFacts & KubeadmOptions & { readonly fill?: SceneOptions['fill'] } = {},
+  options: CommonOptions & Pick<KubeadmOptions, 'encrypted'> = {},
 ): Promise<Scene<KubeadmHost>> {
-  const etcd = await etcdForTest({ version: VERSION, tls: 'mutual', names: ['cp-1'] });
+  const etcd = await members(['cp-1', 'cp-2', 'cp-3'], options);
   await putKubeadm(etcd.gateway, options);
   await options.fill?.(etcd);
-  const host = await createKubeadmHost(etcd, options);
+  const { encrypted = false } = options;
+  const host = await createKubeadmHost(etcd, { encrypted });
   onTestFinished(() => host.remove());
   await giveData(host, etcd);
   return { etcd, host, backup: await backUp(host) };
+}
+
+function members(
+  names: readonly string[],
+  { size = 1, etcdVersion = VERSION }: CommonOptions,
+): Promise<EtcdCluster> {
+  return etcdForTest({ version: etcdVersion, tls: 'mutual', size, names: names.slice(0, size) });
 }
 
 /** Moves the member's data into the data directory of its host, and starts it there. */
