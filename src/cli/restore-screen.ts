@@ -243,7 +243,7 @@ function showCost(screen: Screen, { plan, facts, lostRevisions }: PlannedRestore
   if (plan.method === 'direct') {
     screen.tell(
       'undo',
-      `etcdkeep restore --rollback ${plan.stamp} until step 5 has served; afterwards a restore of`,
+      `etcdkeep restore --rollback ${plan.stamp} until etcd has served; afterwards a restore of`,
     );
     screen.tellMore(`what step 3 has kept: etcdkeep restore ${plan.data.kept ?? 'BACKUP'}`);
   }

@@ -110,6 +110,7 @@ describeWithEtcd(VERSION, 'the cluster, before a restore', () => {
         `controlPlaneTopology is ${topology} in the running etcd`,
       );
       expect(failure.rows.get('do')).toMatch(procedure);
+      expect(failure.aftermath).toBe('Nothing was changed.');
     });
 
     it.each([

@@ -14,7 +14,8 @@ describeEachVersion('the plan of a restore', (version) => {
     const scene = await openshiftScene({ etcdVersion: version });
     const running = await plan(scene);
     expect(running.code, running.stderr).toBe(0);
-    expect(running.document.running).toMatchObject({ version });
+    const revision = `${await scene.etcd.gateway.revision()}`;
+    expect(running.document.running).toMatchObject({ version, revision });
     const wrong = running.document.checks.filter(({ result }) => result !== 'passed');
     expect(wrong.map(({ name }) => name)).toEqual(['drilled']);
     expect(running.check('etcd-version').evidence).toBe(

@@ -29,7 +29,8 @@ export interface Bump {
 }
 
 /**
- * Added above all that is known: writes that only members knew who cannot be asked any more. OpenShift's own figure
+ * Added above all that is known, for writes that only members knew who cannot be asked any more, and those that come until
+ * etcd is stopped. OpenShift's own figure
  * (cluster-etcd-operator, bindata/etcd/restore-pod.yaml): 1,000 writes a second for eleven days.
  */
 const MARGIN = 1_000_000_000n;

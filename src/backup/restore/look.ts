@@ -192,13 +192,13 @@ async function settleBump(
   { running }: Here,
   revision: bigint,
 ): Promise<Bump> {
-  const places = data.safetyCopies.map((path) => [path, path]);
+  const places = data.safetyCopies.map((path) => ({ path, whose: path }));
   // What runs says itself how far it is.
   if (running === undefined && data.hasMember) {
-    places.unshift([join(data.path, 'member'), `the data in ${data.path}`]);
+    places.unshift({ path: join(data.path, 'member'), whose: `the data in ${data.path}` });
   }
   const read = await Promise.all(
-    places.map(([path, whose]) => revisionInData(host.realPath(path!), whose!)),
+    places.map(({ path, whose }) => revisionInData(host.realPath(path), whose)),
   );
   const figure = await openshiftRevision(host, member.dataDirectory, revision);
   const seen = [
@@ -207,7 +207,7 @@ async function settleBump(
     ...(figure === undefined ? [] : [figure]),
   ];
   const unread = read.flatMap((one, index) =>
-    one instanceof EtcdkeepError ? [`${places[index]![1]!} cannot be read: ${one.message}`] : [],
+    one instanceof EtcdkeepError ? [`${places[index]!.whose} cannot be read: ${one.message}`] : [],
   );
   return planBump(revision, seen, unread);
 }

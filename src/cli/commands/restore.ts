@@ -50,13 +50,13 @@ async function run(this: CommandContext, flags: Flags, backup: string): Promise<
         if (event.kind === 'verifying') screen.progress.advance(event.bytes, event.totalBytes);
         else screen.progress.start('look');
       },
-    });
+    }).catch(sayUntouched);
     screen.progress.start('');
     const refusing = refusalOf(planned.checks, RESTORE_CHECKS);
     showPlan(screen, planned, skipped, refusing !== undefined);
     if (refusing !== undefined) {
       screen.blank();
-      refusing.aftermath = 'Nothing was changed.';
+      refusing.aftermath = UNTOUCHED;
     }
     const document = planDocument(planned, skipped);
     if (refusing !== undefined || flags.plan) {
@@ -73,6 +73,13 @@ async function run(this: CommandContext, flags: Flags, backup: string): Promise<
     );
   });
   if (refusal !== undefined) throw refusal;
+}
+
+const UNTOUCHED = 'Nothing was changed.';
+
+function sayUntouched(reason: unknown): never {
+  if (reason instanceof EtcdkeepError) reason.aftermath = UNTOUCHED;
+  throw reason;
 }
 
 /** Before anything is looked at, which takes its time. */
@@ -95,9 +102,11 @@ async function demandConsent(
   screen.blank();
   const typed = await ask(`Type this host's name (${host.name}) to go on: `);
   if (typed.trim() === host.name) return;
-  throw new EtcdkeepError('not-confirmed', `"${typed.trim()}" is not the name of this host`, {
-    facts: [['name', host.name]],
-  });
+  sayUntouched(
+    new EtcdkeepError('not-confirmed', `"${typed.trim()}" is not the name of this host`, {
+      facts: [['name', host.name]],
+    }),
+  );
 }
 
 export const restore = buildCommand({
