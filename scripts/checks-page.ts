@@ -1,6 +1,7 @@
-// docs/checks.md, from the catalog of checks.
+// docs/checks.md, from the catalogs of checks.
 
-import { CHECK_NAMES, CHECKS, NEEDED } from '../src/backup/checks/catalog.ts';
+import { CHECK_NAMES, CHECKS, type CheckMeaning, NEEDED } from '../src/backup/checks/catalog.ts';
+import { RESTORE_CHECK_NAMES, RESTORE_CHECKS } from '../src/backup/restore/check-catalog.ts';
 
 const INTRODUCTION = `# Checks before a backup
 
@@ -18,14 +19,38 @@ needed when something is wrong, so few of them refuse it. This page is generated
 says why (docs/errors.md) before anything else is asked, and neither flag helps. \`--no-hash-check\` is \`--skip-check hashes-agree\`.
 `;
 
-function section(name: (typeof CHECK_NAMES)[number]): string {
-  const { severity, asks, advice } = CHECKS[name];
+const RESTORE_INTRODUCTION = `# Checks before a restore
+
+\`etcdkeep restore\` makes these, on the host that is to be restored, and changes nothing before they are made; with
+\`--plan\` it makes them and shows its plan, and that is all. A restore replaces what is there, so most of them refuse. This
+part is generated from \`src/backup/restore/check-catalog.ts\`; names are never changed.
+
+- A check that **refuses** and fails ends the run with exit code 3 (\`check-failed\`), and nothing is changed.
+  \`--skip-check NAME\` goes on without it; what that means is said below, and by the run itself.
+- What cannot be asked is **unknown**: it is shown, and refuses nothing. A member of which nothing is known is no such case:
+  it refuses until it is named with \`--member-stopped\`.
+- ${RESTORE_CHECKS.needed.map((name) => `\`${name}\``).join(', ')} cannot be left out.
+`;
+
+function section(heading: string, meaning: CheckMeaning): string {
+  const { severity, asks, advice, without } = meaning;
   const does = severity === 'refuse' ? 'Refuses.' : 'Warns.';
-  const todo = advice.charAt(0).toUpperCase() + advice.slice(1);
-  return `## ${name}\n\n${does} ${asks}\n\n${todo}.\n`;
+  const override = without === undefined ? '' : ` Leaving it out ${without}.`;
+  return `## ${heading}\n\n${does} ${asks}\n\n${sentence(advice)}${override}\n`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** The whole page, as Markdown. */
 export function checksPage(): string {
-  return [INTRODUCTION, ...CHECK_NAMES.map(section)].join('\n');
+  return [
+    INTRODUCTION,
+    ...CHECK_NAMES.map((name) => section(name, CHECKS[name])),
+    RESTORE_INTRODUCTION,
+    ...RESTORE_CHECK_NAMES.map((name) =>
+      section(`${name}, before a restore`, RESTORE_CHECKS.meanings[name]),
+    ),
+  ].join('\n');
 }

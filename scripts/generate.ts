@@ -3,7 +3,7 @@
 //   src/etcd/client/gen/      from proto/, by buf and protoc-gen-es
 //   src/base/crc32c.wasm.ts   from src/base/crc32c.wat
 //   docs/errors.md            from src/base/error-codes.ts
-//   docs/checks.md            from src/backup/checks/catalog.ts
+//   docs/checks.md            from src/backup/checks/catalog.ts and src/backup/restore/check-catalog.ts
 //   docs/record.*             from src/record/schema.ts
 
 import { spawnSync } from 'node:child_process';

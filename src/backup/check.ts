@@ -78,7 +78,7 @@ async function checkWith(
 }
 
 /** @throws EtcdkeepError `not-root` */
-export function requireRoot(uid: number, what: 'checked' | 'backed up'): void {
+export function requireRoot(uid: number, what: 'checked' | 'backed up' | 'restored'): void {
   if (uid === 0) return;
   throw new EtcdkeepError('not-root', `a control-plane host is ${what} as root`);
 }

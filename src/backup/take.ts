@@ -15,6 +15,7 @@ import { type BackupFiles, backupFiles, stampOf } from '../record/stamp.ts';
 import { archiveResources } from './archive-resources.ts';
 import { buildRecord } from './build-record.ts';
 import { checkThrough, type HostRequest, requireRoot } from './check.ts';
+import { BACKUP_CHECKS } from './checks/catalog.ts';
 import { type CheckResult, refusalOf } from './checks/result.ts';
 import type { Report } from './events.ts';
 import { findFreeMoment } from './free-stamp.ts';
@@ -70,7 +71,7 @@ async function takeFromHost(request: TakeRequest, target: Target): Promise<Backu
     const facts = { host, local: member, resources, target, note, now: now(), signal };
     const checks = await checkThrough(client, options, facts, policy);
     request.report({ kind: 'checks-made', checks, skipped: policy.skipped });
-    const refusal = refusalOf(checks);
+    const refusal = refusalOf(checks, BACKUP_CHECKS);
     if (refusal !== undefined && !request.force) throw refusal;
     return await takeInto(request, target, { host, member, client, firstLook, checks });
   } finally {

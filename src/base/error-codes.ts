@@ -99,8 +99,18 @@ const table = {
     'compare /etc/mco/proxy.env with the status of the Proxy "cluster"',
   ),
 
+  'topology-unsuited': refused(
+    'The control plane is of a kind that is not restored on one of its own hosts, or that something else would start again meanwhile.',
+    'follow the procedure for it, which the error names',
+  ),
+
+  'not-confirmed': refused(
+    "The plan of a restore was shown, and what was typed is not this host's name.",
+    'run it again, on the host that is to be restored, and type its name as it is shown',
+  ),
+
   'check-failed': refused(
-    'A check before the backup failed, of those that refuse it.',
+    'A check before the backup or the restore failed, of those that refuse it.',
     'see docs/checks.md',
   ),
 
@@ -298,6 +308,10 @@ const table = {
   'revision-future': failed(
     'The revision that was asked for is above the newest of the database.',
     'name one that is not, or none for the newest',
+  ),
+  'snapshot-packed': refused(
+    'The snapshot that is to be restored is compressed, or lies in an archive with the static resources; a restore needs it as it is.',
+    'unpack it where there is room, with the name that it has without .gz or .zst, and beside its other files',
   ),
   'snapshot-too-large': failed(
     'A compressed snapshot unpacks to more than there is room for, or than any snapshot has.',

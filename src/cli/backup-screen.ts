@@ -2,6 +2,7 @@
 // each is printed when it has become true.
 
 import { join } from 'node:path';
+import { NEEDED } from '../backup/checks/catalog.ts';
 import type { BackupEvent } from '../backup/events.ts';
 import type { Backup } from '../backup/take.ts';
 import { directoriesOf } from '../backup/target.ts';
@@ -12,7 +13,7 @@ import { drawTransfer, statusLine, tellProof } from './snapshot-screen.ts';
 import { VERSION } from './version.ts';
 
 /** Layouts in words. */
-const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
+export const LAYOUT_WORDS: Readonly<Record<LayoutName, string>> = {
   openshift: 'OpenShift layout',
   kubeadm: 'kubeadm layout',
 };
@@ -73,7 +74,8 @@ export class BackupScreen {
   #drawChecks({ checks, skipped }: Extract<BackupEvent, { kind: 'checks-made' }>): void {
     const screen = this.#screen;
     screen.tell('checks', checkSummary(checks, skipped.length));
-    for (const check of checks) if (check.result !== 'passed') screen.line(checkLine(check));
+    for (const check of checks)
+      if (check.result !== 'passed') screen.line(checkLine(check, NEEDED));
   }
 
   /** The last lines, when the backup is complete. */

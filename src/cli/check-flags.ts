@@ -1,7 +1,8 @@
 // Flags about the checks before a backup, and what they come to.
 
-import { CHECK_NAMES, type CheckName, NEEDED } from '../backup/checks/catalog.ts';
+import { CHECK_NAMES, NEEDED } from '../backup/checks/catalog.ts';
 import type { CheckPolicy } from '../backup/checks/preflight.ts';
+import type { SkippedCheck } from '../backup/checks/result.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 
 export interface CheckFlags {
@@ -10,7 +11,7 @@ export interface CheckFlags {
   readonly strict: boolean;
 }
 
-export const CHECK_FLAGS = {
+export const SKIP_CHECK_FLAG = {
   skipCheck: {
     kind: 'parsed',
     parse: String,
@@ -19,6 +20,10 @@ export const CHECK_FLAGS = {
     placeholder: 'name[=reason]',
     brief: 'leave out a check (docs/checks.md); can be given more than once',
   },
+} as const;
+
+export const CHECK_FLAGS = {
+  ...SKIP_CHECK_FLAG,
   hashCheck: {
     kind: 'boolean',
     default: true,
@@ -34,10 +39,8 @@ export const CHECK_FLAGS = {
 
 /** @throws EtcdkeepError `usage` */
 export function checkPolicy({ skipCheck = [], hashCheck, strict }: CheckFlags): CheckPolicy {
-  const skipped = skipCheck.map((text) => {
-    const [name = '', ...reason] = text.split('=');
-    return { name: checkName(name), reason: reason.join('=') || 'asked for with --skip-check' };
-  });
+  const known = { names: CHECK_NAMES, needed: NEEDED, whose: 'backup' };
+  const skipped = skippedChecks(skipCheck, known);
   if (hashCheck) return { skipped, strict };
   return {
     skipped: [...skipped, { name: 'hashes-agree', reason: 'asked for with --no-hash-check' }],
@@ -45,15 +48,44 @@ export function checkPolicy({ skipCheck = [], hashCheck, strict }: CheckFlags): 
   };
 }
 
-function checkName(name: string): CheckName {
-  const found = CHECK_NAMES.find((known) => known === name);
-  if (found !== undefined && NEEDED.includes(found)) {
+/** The checks that can be named. */
+interface KnownChecks<Name extends string> {
+  readonly names: readonly Name[];
+  /** Those that cannot be left out. */
+  readonly needed: readonly Name[];
+  /** What they are made before. */
+  readonly whose: string;
+}
+
+/**
+ * What --skip-check names.
+ * @throws EtcdkeepError `usage`
+ */
+export function skippedChecks<Name extends string>(
+  texts: readonly string[],
+  known: KnownChecks<Name>,
+): readonly SkippedCheck<Name>[] {
+  return texts.map((text) => {
+    const [name = '', ...reason] = text.split('=');
+    return {
+      name: checkName(name, known),
+      reason: reason.join('=') || 'asked for with --skip-check',
+    };
+  });
+}
+
+function checkName<Name extends string>(
+  name: string,
+  { names, needed, whose }: KnownChecks<Name>,
+): Name {
+  const found = names.find((one) => one === name);
+  if (found !== undefined && needed.includes(found)) {
     throw new EtcdkeepError('usage', `the check "${name}" cannot be left out`, {
-      advice: 'no backup can be taken without what it asks for',
+      advice: `no ${whose} can do without what it asks for`,
     });
   }
   if (found !== undefined) return found;
   throw new EtcdkeepError('usage', `there is no check "${name}"`, {
-    advice: `the checks are ${CHECK_NAMES.join(', ')}`,
+    advice: `the checks are ${names.join(', ')}`,
   });
 }

@@ -29,11 +29,12 @@ export interface FakeOptions {
   readonly columns?: number;
   readonly uid?: number;
   readonly askSecret?: CommandContext['askSecret'];
+  readonly ask?: CommandContext['ask'];
 }
 
 /** A world of root's, without a terminal and without variables unless they are given. */
 export function fakeWorld(options: FakeOptions = {}): FakeWorld {
-  const { env = {}, isTTY = false, columns, uid = 0, askSecret } = options;
+  const { env = {}, isTTY = false, columns, uid = 0, askSecret, ask } = options;
   const stdout = new FakeOutput(isTTY, columns);
   const stderr = new FakeOutput(isTTY, columns);
   const context: CommandContext = {
@@ -42,6 +43,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
     now: () => new Date(),
     signal: new AbortController().signal,
     askSecret,
+    ask,
   };
   return { context, stdout, stderr };
 }

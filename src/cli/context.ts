@@ -23,4 +23,6 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Asks on the terminal without an echo; undefined where there is no terminal. */
   readonly askSecret: ((prompt: string) => Promise<string>) | undefined;
+  /** The same with an echo. */
+  readonly ask: ((prompt: string) => Promise<string>) | undefined;
 }

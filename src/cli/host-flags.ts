@@ -12,7 +12,7 @@ export interface HostFlags extends EtcdFlags, CheckFlags {
   readonly staticResourcesDir?: string;
 }
 
-export const HOST_FLAGS = {
+export const ROOT_FLAG = {
   root: {
     kind: 'parsed',
     parse: String,
@@ -20,6 +20,10 @@ export const HOST_FLAGS = {
     placeholder: 'dir',
     brief: "the host's root directory, if it is not / (in a debug pod, /host is found)",
   },
+} as const;
+
+export const HOST_FLAGS = {
+  ...ROOT_FLAG,
   staticResourcesDir: {
     kind: 'parsed',
     parse: String,
@@ -35,10 +39,24 @@ export function hostRequest(
   flags: HostFlags,
   context: CommandContext,
 ): HostRequest & { readonly resourcesDirectory: string | undefined } {
+  return {
+    ...bareHostRequest(flags, context),
+    resourcesDirectory: flags.staticResourcesDir,
+    policy: checkPolicy(flags),
+  };
+}
+
+/**
+ * What every command on a host asks for, whatever its checks.
+ * @throws EtcdkeepError `usage`
+ */
+export function bareHostRequest(
+  flags: EtcdFlags & { readonly root?: string },
+  context: CommandContext,
+): Omit<HostRequest, 'policy'> {
   const etcd = withoutEndpoints(flags, context.process.env);
   return {
     root: flags.root,
-    resourcesDirectory: flags.staticResourcesDir,
     hostName: hostname(),
     uid: context.uid,
     connectTo: (host, member) =>
@@ -51,7 +69,6 @@ export function hostRequest(
         },
         words: member.credentialWords,
       }),
-    policy: checkPolicy(flags),
     now: context.now,
     signal: context.signal,
   };

@@ -42,20 +42,43 @@ function stopOnSignals(): AbortSignal {
 async function askSecret(prompt: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(prompt);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const readline = createInterface({ input: process.stdin, output: silent, terminal: true });
   try {
-    return await readline.question('', { signal });
-  } catch {
-    signal.throwIfAborted();
-    // While readline reads keys, Ctrl-C and Ctrl-D are two of them, and no signal is sent.
-    throw new EtcdkeepError('interrupted', 'stopped at the question for the password');
+    return await question('', silent, 'stopped at the question for the password', signal);
   } finally {
-    readline.close();
     process.stderr.write('\n');
   }
 }
 
+async function askAloud(prompt: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await question(prompt, process.stderr, 'stopped at the question', signal);
+  } catch (reason) {
+    // What is said next has a line of its own.
+    process.stderr.write('\n');
+    throw reason;
+  }
+}
+
+async function question(
+  prompt: string,
+  output: NodeJS.WritableStream,
+  ifStopped: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const readline = createInterface({ input: process.stdin, output, terminal: true });
+  try {
+    return await readline.question(prompt, { signal });
+  } catch {
+    signal.throwIfAborted();
+    // While readline reads keys, Ctrl-C and Ctrl-D are two of them, and no signal is sent.
+    throw new EtcdkeepError('interrupted', ifStopped);
+  } finally {
+    readline.close();
+  }
+}
+
 const signal = stopOnSignals();
+const hasTerminal = process.stdin.isTTY && process.stderr.isTTY;
 const context: CommandContext = {
   process: {
     stdout: outputOf(process.stdout),
@@ -65,8 +88,8 @@ const context: CommandContext = {
   uid: process.geteuid?.() ?? 0,
   now: () => new Date(),
   signal,
-  askSecret:
-    process.stdin.isTTY && process.stderr.isTTY ? (prompt) => askSecret(prompt, signal) : undefined,
+  askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
+  ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
 };
 
 await run(app, flagsLast(process.argv.slice(2)), context);

@@ -33,7 +33,7 @@ const ARCHIVE_BASES: Readonly<Record<LayoutName, string>> = {
 };
 
 /** In this order: the machine itself, or a container into which `chroot /host` is still to come. */
-const USUAL_ROOTS = ['/', '/host'] as const;
+export const USUAL_ROOTS = ['/', '/host'] as const;
 
 /** Manifests, etcd.env and their like hold a few kB. */
 const MAX_TEXT_BYTES = 4 << 20;

@@ -1,47 +1,13 @@
 // On a terminal: the one line that moves and goes away again, its colours, and the question for a
-// password. script(1) of util-linux makes the terminal.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+// password.
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ROOT_USER } from '../servers/etcd.ts';
 import { describeWithEtcd, etcdForSuite } from '../servers/for-vitest.ts';
-import { cleanEnvironment, findOnPath } from '../servers/processes.ts';
-import { ETCDKEEP } from './run.ts';
 import { directoryForTest, fill, flagsFor, hostForSuite, LARGE_BYTES } from './scene.ts';
+import { COLUMNS, noTerminal, onTerminal } from './terminal.ts';
 
 const VERSION = '3.6.16';
-const COLUMNS = 100;
-const noTerminal = findOnPath('script') === undefined ? ' (not run: there is no script)' : '';
-
-interface Typing {
-  /** What is waited for on the screen, and then typed. */
-  readonly after: string;
-  readonly keys: string;
-}
-
-/** Runs it on a terminal, and returns all that was printed there, and the exit code. */
-async function onTerminal(
-  line: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-  typing?: Typing,
-): Promise<{ code: number; screen: string }> {
-  const words = [ETCDKEEP, ...line].map((word) => `'${word}'`).join(' ');
-  const command = `stty cols ${COLUMNS} rows 30; exec ${words}`;
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
-    env: { ...cleanEnvironment(), TERM: 'xterm', SHELL: '/bin/sh', ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let screen = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (screen += text));
-  const exit = once(child, 'close') as Promise<[number]>;
-  if (typing !== undefined) {
-    await vi.waitFor(() => expect(screen).toContain(typing.after), { timeout: 10_000 });
-    child.stdin.write(typing.keys);
-  }
-  const [code] = await exit;
-  return { code, screen };
-}
 
 describeWithEtcd(VERSION, 'a terminal', () => {
   describe.skipIf(noTerminal !== '')(`made by script${noTerminal}`, () => {

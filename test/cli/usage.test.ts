@@ -7,7 +7,7 @@ import { usedDirectory } from './scene.ts';
 import { untouched } from './untouched.ts';
 
 describe.each([
-  ['no such command', ['restore', 'x']],
+  ['no such command', ['undelete', 'x']],
   ['no directory', ['backup']],
   ['no file', ['snapshot', 'save']],
   ['one argument too many', ['snapshot', 'save', 'a', 'b']],

@@ -21,7 +21,10 @@ async function packagesOf(...args: string[]): Promise<string[]> {
 }
 
 describe('starting', () => {
-  it.each([['--version'], ['--help'], ['backup', '--help']])('%s', async (...args) => {
-    expect(await packagesOf(...args)).toEqual(['@stricli/core']);
-  });
+  it.each([['--version'], ['--help'], ['backup', '--help'], ['restore', '--help']])(
+    '%s',
+    async (...args) => {
+      expect(await packagesOf(...args)).toEqual(['@stricli/core']);
+    },
+  );
 });

@@ -9,6 +9,8 @@ export interface CheckMeaning {
   readonly asks: string;
   /** What to do about a failure. */
   readonly advice: string;
+  /** What --skip-check does with it, as a phrase without a subject, if not just to go on. */
+  readonly without?: string;
 }
 
 const refuse = (asks: string, advice: string): CheckMeaning => ({
@@ -100,6 +102,9 @@ export const CHECK_NAMES = Object.keys(table) as CheckName[];
 
 /** What no backup can do without: these cannot be left out. */
 export const NEEDED: readonly CheckName[] = ['client-certificate', 'member-serves'];
+
+/** The checks before a backup. */
+export const BACKUP_CHECKS = { meanings: CHECKS, needed: NEEDED };
 
 /** What --strict makes refuse, as cluster-backup.sh does while something is rolled out. */
 export const STRICT: readonly CheckName[] = ['rollout', 'operators-progressing'];

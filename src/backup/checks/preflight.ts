@@ -7,7 +7,7 @@ import type { LocalEtcd } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
 import { type BackupNote, runningBackups } from '../running-backups.ts';
 import type { Target } from '../target.ts';
-import { CHECK_NAMES, type CheckName } from './catalog.ts';
+import { CHECK_NAMES, CHECKS, type CheckName, STRICT } from './catalog.ts';
 import type { ClusterView } from './cluster-view.ts';
 import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
 import {
@@ -66,7 +66,8 @@ export async function runChecks(
   for (const name of CHECK_NAMES) {
     const check = checks[name];
     if (check === undefined || skipped.some((one) => one.name === name)) continue;
-    results.push(await ask(name, check, strict));
+    const severity = strict && STRICT.includes(name) ? 'refuse' : CHECKS[name].severity;
+    results.push(await ask(name, severity, check));
   }
   return results;
 }

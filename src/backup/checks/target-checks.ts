@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { namesIn } from '../../base/directory-names.ts';
 import { readError, systemCodeOf } from '../../base/errors.ts';
-import { nearestDirectory, type Room, roomFor } from '../../base/room.ts';
+import { nearestDirectory, type Room, roomFor, type Wanted } from '../../base/room.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/layout.ts';
@@ -28,10 +28,17 @@ export async function checkSpace(
 ): Promise<Outcome> {
   // The archive is compressed; what does not compress, as keys, takes what it takes.
   const archived = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const wanted = [
+  return judgeSpace([
     { directory: target.directory, bytes: Number(dbSize) + SPARE_BYTES },
     { directory: target.resources, bytes: archived + SPARE_BYTES },
-  ];
+  ]);
+}
+
+/**
+ * Counts what each file system has to take, and has.
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function judgeSpace(wanted: readonly Wanted[]): Promise<Outcome> {
   const outcomes = (await roomFor(wanted)).map(judgeRoom);
   return {
     result: outcomes.some(({ result }) => result === 'failed') ? 'failed' : 'passed',

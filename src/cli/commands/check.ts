@@ -1,7 +1,7 @@
 // etcdkeep check [DIR]: what a backup of this host would be told, with nothing taken.
 
 import { buildCommand } from '@stricli/core';
-import { CHECKS } from '../../backup/checks/catalog.ts';
+import { BACKUP_CHECKS, CHECKS, NEEDED } from '../../backup/checks/catalog.ts';
 import { isRefusing, refusalOf } from '../../backup/checks/result.ts';
 import { tellHost } from '../backup-screen.ts';
 import { checkLine, checkSummary } from '../check-screen.ts';
@@ -22,14 +22,14 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     const { results, ...host } = await checkHost({ ...request, directory });
     const { skipped } = request.policy;
     tellHost(screen, host);
-    for (const result of results) screen.answer(checkLine(result));
+    for (const result of results) screen.answer(checkLine(result, NEEDED));
     screen.tell('checks', checkSummary(results, skipped.length));
     for (const result of results) {
       // What is unknown has failed at nothing that there is advice for.
       if (result.result !== 'failed' || isRefusing(result)) continue;
       screen.tell('do', `${result.name}: ${CHECKS[result.name].advice}`);
     }
-    const refusing = refusalOf(results);
+    const refusing = refusalOf(results, BACKUP_CHECKS);
     screen.document({
       host: { name: host.name, layout: host.layout },
       checks: results,

@@ -16,7 +16,18 @@ const EXPIRED_ADVICE =
  */
 export async function findKubeadmEtcd(host: Host): Promise<LocalEtcd> {
   const etcd = await readPodManifest(host, 'etcd');
-  const apiServer = await readPodManifest(host, 'kube-apiserver');
+  return kubeadmEtcdOf(host, etcd, await readPodManifest(host, 'kube-apiserver'));
+}
+
+/**
+ * The same by two manifests, which may lie elsewhere while the pods are stopped.
+ * @throws EtcdkeepError `manifest-invalid`, `certificate-missing`, `file-failed`
+ */
+export async function kubeadmEtcdOf(
+  host: Host,
+  etcd: PodManifest,
+  apiServer: PodManifest,
+): Promise<LocalEtcd> {
   // Several are allowed by etcd; kubeadm gives one (app/phases/etcd/local.go, getEtcdCommand).
   const [endpoint] = etcd.demand('advertise-client-urls').split(',');
   return {

@@ -13,6 +13,7 @@ const schema = z.object({
     containers: z
       .array(
         z.object({
+          image: z.string().default(''),
           command: z.array(z.string()).default([]),
           args: z.array(z.string()).default([]),
           volumeMounts: z
@@ -40,6 +41,8 @@ interface Mount {
 export class PodManifest {
   /** As the host knows it. */
   readonly path: string;
+  /** `registry.k8s.io/etcd:3.6.8-0`; empty if it names none. */
+  readonly image: string;
   readonly #host: Host;
   readonly #words: readonly string[];
   readonly #mounts: readonly Mount[];
@@ -54,7 +57,8 @@ export class PodManifest {
       throw this.invalid(`at ${field.join('.') || 'its top'}: ${message}`);
     }
     const { containers, volumes } = parsed.data.spec;
-    const { command, args, volumeMounts } = containers[0]!;
+    const { image, command, args, volumeMounts } = containers[0]!;
+    this.image = image;
     this.#words = [...command, ...args];
     this.#mounts = volumeMounts.flatMap(({ name, mountPath }) => {
       const path = volumes.find((volume) => volume.name === name)?.hostPath?.path;

@@ -43,7 +43,10 @@ export async function findKubeadmPods(host: Host): Promise<StaticPods> {
 }
 
 /** kubeadm writes none: where there is one, an administrator has added the flag and the volume. */
-async function findEncryptionConfig(host: Host, apiServer: PodManifest) {
+export async function findEncryptionConfig(
+  host: Host,
+  apiServer: PodManifest,
+): Promise<string | undefined> {
   const inPod = apiServer.flag('encryption-provider-config');
   if (inPod === undefined) return undefined;
   const path = apiServer.onHost(inPod);

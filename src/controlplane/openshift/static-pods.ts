@@ -15,7 +15,7 @@ export const STATIC_POD_NAMES = [
 type StaticPodName = (typeof STATIC_POD_NAMES)[number];
 
 /** There only where encryption has ever been on. */
-const ENCRYPTION_CONFIG = 'secrets/encryption-config/encryption-config';
+export const ENCRYPTION_CONFIG = 'secrets/encryption-config/encryption-config';
 
 /**
  * Finds the four pods. The latest revision is the one that the manifest on this host names; the
@@ -41,8 +41,7 @@ export async function findOpenshiftPod(host: Host, name: StaticPodName): Promise
       path: host.realPath(manifest),
     });
   }
-  const pattern = new RegExp(`${STATIC_POD_RESOURCES}/${name}-(\\d+)`);
-  const match = pattern.exec(await host.readText(manifest));
+  const match = revisionPattern(name).exec(await host.readText(manifest));
   if (match === null) {
     throw new EtcdkeepError(
       'static-pod-revision-missing',
@@ -59,4 +58,25 @@ export async function findOpenshiftPod(host: Host, name: StaticPodName): Promise
     );
   }
   return { name, revision: Number(revision), path };
+}
+
+/**
+ * The revision that the manifest names, whether its directory is there or not.
+ * @returns undefined if there is no manifest, or it names none
+ * @throws EtcdkeepError `file-failed`
+ */
+export async function revisionNamed(host: Host, name: StaticPodName): Promise<number | undefined> {
+  const manifest = `${MANIFESTS}/${name}.yaml`;
+  if (!(await host.isFile(manifest))) return undefined;
+  return revisionOf(name, await host.readText(manifest));
+}
+
+/** The same of the text of a manifest. */
+export function revisionOf(name: StaticPodName, text: string): number | undefined {
+  const match = revisionPattern(name).exec(text);
+  return match === null ? undefined : Number(match[1]);
+}
+
+function revisionPattern(name: StaticPodName): RegExp {
+  return new RegExp(`${STATIC_POD_RESOURCES}/${name}-(\\d+)`);
 }

@@ -38,6 +38,8 @@ export interface RangeOptions {
   readonly limit?: number;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
+  /** To take this member's own view, which needs no quorum. */
+  readonly serializable?: boolean;
 }
 
 /** Requests to one member. Every method throws EtcdkeepError. */

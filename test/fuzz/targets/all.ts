@@ -3,6 +3,7 @@ import type { Target } from '../target.ts';
 import { ARCHIVES } from './archives.ts';
 import { databases, largeDatabases } from './databases.ts';
 import { MESSAGES } from './messages.ts';
+import { storedObjects } from './objects.ts';
 import { TEXTS } from './texts.ts';
 import { words } from './words.ts';
 
@@ -12,6 +13,7 @@ export const TARGETS: readonly Target[] = [
   ...ARCHIVES,
   ...MESSAGES,
   ...TEXTS,
+  storedObjects,
   words,
 ];
 
