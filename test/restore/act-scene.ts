@@ -160,6 +160,7 @@ export class Scene {
       version: 1,
       stamp,
       method: 'direct',
+      clearAlarms: false,
       host: { root, name: nodeName, layout },
       backup: {
         stamp: undefined,

@@ -14,6 +14,7 @@ export const buildFromSnapshot: BuildData = async ({ plan, directory, progress, 
     peerUrls: new Map([[member.name, [...member.peerUrls].sort()]]),
     token: member.clusterToken,
     bump: BigInt(bump.by),
+    clearAlarms: plan.clearAlarms,
     // A copy of a member's own database has none; all of it was hashed a moment ago.
     skipDigest: !hasDigest(backup.snapshotBytes),
     progress,

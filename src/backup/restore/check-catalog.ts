@@ -58,6 +58,11 @@ const table = {
     'use a backup of this version',
     'lets etcd load data of another version, which it may refuse to start on',
   ),
+  alarms: refuse(
+    'The snapshot holds no alarm, or is to be rid of them: with one raised etcd takes no writes, and is not healthy.',
+    'NOSPACE: --clear-alarms removes it, and where the database is near its quota it is raised again; CORRUPT: use another backup',
+    'restores the alarms too: etcd will not be seen to serve',
+  ),
   'encryption-keys': refuse(
     "Each key that a value of the snapshot was encrypted with, by its name, is in the encryption-config that this host's API server will load. What other API servers of OpenShift encrypt has its keys in etcd itself.",
     'put back the static resources of the same backup, which hold its keys: --static-resources-dir',

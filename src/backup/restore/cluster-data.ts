@@ -6,6 +6,7 @@ import { type FileSource, openFileSource } from '../../bbolt/file-source.ts';
 import { readMeta } from '../../bbolt/meta.ts';
 import type { EtcdClient } from '../../etcd/client/client.ts';
 import type { Member, StatusResponse } from '../../etcd/client/gen/rpc_pb.js';
+import type { Alarm } from '../../etcd/store/alarm.ts';
 import { quoted } from '../../etcd/store/foreign-text.ts';
 import { type KeyIndex, readKeyIndex, readValue } from '../../etcd/store/key-index.ts';
 import { readStoreContents } from '../../etcd/store/store-contents.ts';
@@ -25,6 +26,7 @@ export interface StoredData extends ClusterData, Disposable {
   readonly source: FileSource;
   readonly index: KeyIndex;
   readonly members: readonly KnownMember[];
+  readonly alarms: readonly Alarm[];
   readonly notes: StoreNotes;
 }
 
@@ -57,6 +59,7 @@ export async function openStoredData(
       members: contents.members.map(({ id, name, peerUrls, clientUrls }) =>
         knownMember(id, name, peerUrls, clientUrls),
       ),
+      alarms: contents.alarms,
       notes: contents.notes,
       get: async (key) => {
         const found = index.get(key);

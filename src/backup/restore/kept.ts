@@ -1,7 +1,7 @@
 // What a restore has kept of the time before it.
 
 import { lstat, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { namesIn } from '../../base/directory-names.ts';
 import { systemCodeOf } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
@@ -17,6 +17,9 @@ export interface Kept {
   readonly bytes: number;
 }
 
+/** Where the host's own script keeps the data of before, and where what it would destroy there is set aside. */
+export const KEPT_BY_SCRIPT = '/var/lib/etcd-backup/member';
+
 /**
  * All that is kept of a restore and still there. It is safe to delete once the cluster has recovered: every operator is
  * available, every node ready, and a new backup was taken and proven.
@@ -28,6 +31,10 @@ export async function keptOf(host: Host, plan: RestorePlan): Promise<readonly Ke
     ...(await namedAfter(host, data.directory, `member-meanwhile-${stamp}`)).map(
       (path) => ({ path, kind: 'data' }) as const,
     ),
+    ...(plan.method === 'vendor'
+      ? await namedAfter(host, dirname(KEPT_BY_SCRIPT), 'member')
+      : []
+    ).map((path) => ({ path, kind: 'data' }) as const),
     { path: keptResources, kind: 'resources' },
     ...(
       await namedAfter(host, etcd.stopped, basename(stoppedManifest(plan)).replace(/\.[^.]+$/, ''))

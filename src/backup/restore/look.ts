@@ -33,6 +33,8 @@ export interface LookRequest extends Omit<HostRequest, 'policy'> {
   /** Names of members that the administrator has seen stopped. */
   readonly membersStopped: readonly string[];
   readonly method: RestorePlan['method'];
+  /** Whether alarms of the snapshot are to go. */
+  readonly clearAlarms: boolean;
   readonly skipped: readonly SkippedCheck<RestoreCheckName>[];
   /** Program and version. */
   readonly tool: string;
@@ -51,7 +53,11 @@ export interface RestoreFacts {
   readonly verification: Verification;
   /** Main revision of the snapshot's last record. */
   readonly revision: bigint;
-  readonly snapshot: { readonly identity: ClusterIdentity; readonly notes: StoredData['notes'] };
+  readonly snapshot: {
+    readonly identity: ClusterIdentity;
+    readonly notes: StoredData['notes'];
+    readonly alarms: StoredData['alarms'];
+  };
   readonly here: Here;
   readonly others: readonly OtherMember[];
   readonly data: DataDirectory;
@@ -82,7 +88,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
   });
   await demandSuitedRequest(request, own, source);
   using snapshot = await openSnapshot(source);
-  const { members, notes } = snapshot;
+  const { members, notes, alarms } = snapshot;
   const identity = await identify(snapshot);
   const connectTo = ({ host: on, member }: OwnHost) => request.connectTo(on, member);
   const here = await lookHere(own, connectTo, request.signal);
@@ -100,7 +106,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
     source,
     verification,
     revision,
-    snapshot: { identity, notes },
+    snapshot: { identity, notes, alarms },
     here,
     others,
     data,

@@ -5,8 +5,9 @@ import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCodeOf } from '../../base/errors.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
+import type { Alarm } from '../../etcd/store/alarm.ts';
 import type { Check, CheckResult } from '../checks/result.ts';
-import { ask, type Outcome, passed, unknown } from '../checks/result.ts';
+import { ask, failed, type Outcome, passed, unknown } from '../checks/result.ts';
 import { judgeSpace } from '../checks/target-checks.ts';
 import { checkRevisionsRise } from './bump.ts';
 import { RESTORE_CHECK_NAMES, RESTORE_CHECKS, type RestoreCheckName } from './check-catalog.ts';
@@ -87,6 +88,7 @@ async function makeChecks(
     'same-release': () => checkSameRelease(snapshot.identity, here.identity),
     'etcd-version': () =>
       checkEtcdVersion({ notes: snapshot.notes, record: source.backup.record, own, here }),
+    alarms: () => checkAlarms(snapshot.alarms, plan.clearAlarms),
     'encryption-keys': () => keys.outcome,
     'static-resources': () => checkStaticResources(own.host, resources),
     'revisions-rise': () => checkRevisionsRise(bump),
@@ -98,6 +100,13 @@ async function makeChecks(
     results.push(await ask(name, RESTORE_CHECKS.meanings[name].severity, checks[name]));
   }
   return results;
+}
+
+function checkAlarms(alarms: readonly Alarm[], areCleared: boolean): Outcome {
+  if (alarms.length === 0) return passed('the snapshot holds none');
+  const names = alarms.map(({ type, memberId }) => `${type} of member ${memberId.toString(16)}`);
+  if (areCleared) return passed(`cleared: ${names.join(', ')}`);
+  return failed(`the snapshot holds ${names.join(', ')}`);
 }
 
 /** One that does not suit has ended the run by now. */
@@ -140,6 +149,7 @@ async function planOf(request: LookRequest, facts: RestoreFacts): Promise<Restor
     version: 1,
     stamp,
     method: request.method,
+    clearAlarms: request.clearAlarms,
     host: { root: host.root, name: member.name, layout: host.layout },
     backup: {
       stamp: source.backup.stamp,

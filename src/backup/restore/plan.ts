@@ -10,6 +10,8 @@ export interface RestorePlan {
   readonly stamp: string;
   /** `vendor`: the host's own cluster-restore.sh does steps 1 to 5, on a directory with exactly this pair. */
   readonly method: 'direct' | 'vendor';
+  /** Whether alarms of the snapshot are removed. */
+  readonly clearAlarms: boolean;
   readonly host: {
     /** Where the host's root is seen from here. */
     readonly root: string;

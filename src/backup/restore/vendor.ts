@@ -15,6 +15,7 @@ import { copyTree } from './copy-tree.ts';
 import { placesOf } from './data.ts';
 import { makeDirectories, moveTree, removeTree } from './directories.ts';
 import { Journal, RESTORES } from './journal.ts';
+import { KEPT_BY_SCRIPT, type Kept, keptOf } from './kept.ts';
 import { demandNoUnfinished, whileNoOtherRuns } from './known-restores.ts';
 import { dropCopy, hasManifest, keepManifest, returnManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
@@ -26,16 +27,10 @@ import { proveStopped } from './stopped.ts';
 /** Where the operator puts it on every control-plane host. */
 const SCRIPT = '/usr/local/bin/cluster-restore.sh';
 
-/** Where the script keeps the data of before, and destroys what it has kept there earlier. */
-const KEPT_BY_SCRIPT = '/var/lib/etcd-backup/member';
-
 export interface VendorRestored {
   readonly plan: RestorePlan;
   readonly served: Served;
-  /** The data of before, as the host knows them. */
-  readonly kept: string;
-  /** What an earlier run of the script had kept, and this one would have destroyed; undefined if there was none. */
-  readonly earlierKept: string | undefined;
+  readonly kept: readonly Kept[];
 }
 
 /**
@@ -81,7 +76,6 @@ async function make(
 ): Promise<VendorRestored> {
   const { plan, journal, now, report } = run;
   const pair = join(RESTORES, plan.stamp, 'pair');
-  let earlierKept: string | undefined;
   const step = async (
     name: 'build' | 'keep' | 'start',
     effect: () => Promise<void>,
@@ -98,7 +92,7 @@ async function make(
     await step('build', () => copyPair(run, pair));
     await step('keep', async () => {
       await keepManifest(run);
-      earlierKept = await setAside(run);
+      await setAside(run);
     });
   } catch (reason) {
     await removeTree(run.host.realPath(pair), plan.stamp).catch(() => undefined);
@@ -111,7 +105,7 @@ async function make(
   await removeTree(run.host.realPath(pair), plan.stamp);
   const served = await waitUntilServing(run);
   await journal.add({ step: 'serve', state: 'done' }, now());
-  return { plan, served, kept: KEPT_BY_SCRIPT, earlierKept };
+  return { plan, served, kept: await keptOf(run.host, plan) };
 }
 
 /**
@@ -146,12 +140,10 @@ async function copyPair({ host, plan }: Run, pair: string): Promise<void> {
   }
 }
 
-async function setAside({ host, plan }: Run): Promise<string | undefined> {
-  if (!(await exists(host.realPath(KEPT_BY_SCRIPT)))) return undefined;
+async function setAside({ host, plan }: Run): Promise<void> {
+  if (!(await exists(host.realPath(KEPT_BY_SCRIPT)))) return;
   const name = `${KEPT_BY_SCRIPT}-before-${plan.stamp}`;
-  const free = await freeName(host.realPath(name));
-  await moveTree(host.realPath(KEPT_BY_SCRIPT), free);
-  return join(KEPT_BY_SCRIPT, '..', basename(free));
+  await moveTree(host.realPath(KEPT_BY_SCRIPT), await freeName(host.realPath(name)));
 }
 
 /** Its output is shown as it comes. */

@@ -2,6 +2,7 @@
 
 import { buildCommand } from '@stricli/core';
 import { RESTORE_CHECK_NAMES, RESTORE_CHECKS } from '../../backup/restore/check-catalog.ts';
+import type { PlannedRestore } from '../../backup/restore/make-plan.ts';
 import type { RestorePlan } from '../../backup/restore/plan.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { SKIP_CHECK_FLAG, skippedChecks } from '../check-flags.ts';
@@ -10,13 +11,25 @@ import type { CommandContext } from '../context.ts';
 import { errorDocument } from '../error-screen.ts';
 import { ETCD_FLAGS, type EtcdFlags } from '../etcd-flags.ts';
 import { bareHostRequest, ROOT_FLAG } from '../host-flags.ts';
+import {
+  drawRestore,
+  type RestoreResult,
+  restoredHostDocument,
+  showRestored,
+} from '../restore-run-screen.ts';
 import { planDocument, showLastResort, showPlan } from '../restore-screen.ts';
+import { showStatus, statusDocument } from '../restore-status-screen.ts';
 import { type Screen, withScreen } from '../screen.ts';
-import { BACKUP_POSITIONAL, STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
+import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { TOOL } from '../version.ts';
 
 interface Flags extends EtcdFlags, StoredFlags, OutputFlags {
   readonly root?: string;
+  /** Stamp of an earlier run; empty for the newest. */
+  readonly resume?: string;
+  readonly rollback?: string;
+  readonly status?: string;
+  readonly clearAlarms: boolean;
   readonly skipCheck?: readonly string[];
   readonly memberStopped?: readonly string[];
   readonly method: RestorePlan['method'];
@@ -24,9 +37,21 @@ interface Flags extends EtcdFlags, StoredFlags, OutputFlags {
   readonly yes: boolean;
 }
 
-async function run(this: CommandContext, flags: Flags, backup: string): Promise<void> {
-  const refusal = await withScreen(this, flags, async (screen) => {
-    demandConsentPossible(this, flags);
+async function run(this: CommandContext, flags: Flags, backup?: string): Promise<void> {
+  const actions = [flags.resume, flags.rollback, flags.status].filter((one) => one !== undefined);
+  if (actions.length + (backup === undefined ? 0 : 1) !== 1) {
+    throw new EtcdkeepError('usage', 'name a BACKUP, or one of --resume, --rollback and --status', {
+      advice: 'etcdkeep restore BACKUP shows what it would do before it does it',
+    });
+  }
+  if (backup !== undefined) await restoreFrom(this, flags, backup);
+  else if (flags.status !== undefined) await showProgress(this, flags, flags.status);
+  else await goOn(this, flags);
+}
+
+async function restoreFrom(context: CommandContext, flags: Flags, backup: string): Promise<void> {
+  const refusal = await withScreen(context, flags, async (screen) => {
+    demandConsentPossible(context, flags);
     const skipped = skippedChecks(flags.skipCheck ?? [], {
       names: RESTORE_CHECK_NAMES,
       needed: RESTORE_CHECKS.needed,
@@ -38,12 +63,13 @@ async function run(this: CommandContext, flags: Flags, backup: string): Promise<
     const { refusalOf } = await import('../../backup/checks/result.ts');
     screen.progress.start('verify');
     const planned = await planRestore({
-      ...bareHostRequest(flags, this),
+      ...bareHostRequest(flags, context),
       backup,
       stamp: flags.stamp,
       resourcesDirectory: flags.staticResourcesDir,
       membersStopped: flags.memberStopped ?? [],
       method: flags.method,
+      clearAlarms: flags.clearAlarms,
       skipped,
       tool: TOOL,
       report: (event) => {
@@ -63,16 +89,91 @@ async function run(this: CommandContext, flags: Flags, backup: string): Promise<
       screen.document({ ...document, ...(refusing === undefined ? {} : errorDocument(refusing)) });
       return refusing;
     }
-    await demandConsent(this, flags, screen, planned.plan);
-    throw new EtcdkeepError(
-      'usage',
-      'this version of etcdkeep plans a restore, and does not carry it out',
-      {
-        advice: 'look at the plan with --plan',
-      },
-    );
+    await demandConsent(context, flags, screen, planned.plan);
+    const restored = await carryOutPlan(context, screen, planned);
+    showRestored(screen, restored);
+    screen.document({ ...document, restored: restoredHostDocument(restored) });
+    return undefined;
   });
   if (refusal !== undefined) throw refusal;
+}
+
+async function carryOutPlan(
+  context: CommandContext,
+  screen: Screen,
+  { plan, facts }: PlannedRestore,
+): Promise<RestoreResult> {
+  const { host } = facts.own;
+  const options = await runOptions(context, screen, plan.method);
+  screen.blank();
+  if (plan.method === 'direct') {
+    const { carryOut } = await import('../../backup/restore/carry-out.ts');
+    return await carryOut(host, plan, options);
+  }
+  const { carryOutByVendor } = await import('../../backup/restore/vendor.ts');
+  return await carryOutByVendor(host, plan, options);
+}
+
+/** --resume and --rollback: what was agreed to is in the journal. */
+async function goOn(context: CommandContext, { root, ...flags }: Flags): Promise<void> {
+  await withScreen(context, flags, async (screen) => {
+    const host = await hostOf(context, root, 'restored');
+    const options = await runOptions(context, screen, 'direct');
+    if (flags.resume !== undefined) {
+      const { resume } = await import('../../backup/restore/carry-out.ts');
+      const restored = await resume(host, stampOf(flags.resume), options);
+      showRestored(screen, restored);
+      screen.document({ restored: restoredHostDocument(restored) });
+      return;
+    }
+    const { rollBack } = await import('../../backup/restore/rollback.ts');
+    const plan = await rollBack(host, stampOf(flags.rollback!), options);
+    screen.answer(
+      `restore ${plan.stamp} is rolled back: data, static resources and manifest are what they were`,
+    );
+    screen.document({ stamp: plan.stamp, rolledBack: true });
+  });
+}
+
+async function showProgress(
+  context: CommandContext,
+  { root, ...flags }: Flags,
+  stamp: string,
+): Promise<void> {
+  await withScreen(context, flags, async (screen) => {
+    const host = await hostOf(context, root, 'checked');
+    const { statusOf } = await import('../../backup/restore/status.ts');
+    screen.progress.start('looking');
+    const status = await statusOf(host, stampOf(stamp), context);
+    screen.progress.start('');
+    showStatus(screen, status);
+    screen.document(statusDocument(status));
+  });
+}
+
+async function hostOf(
+  { uid }: CommandContext,
+  root: string | undefined,
+  what: 'checked' | 'restored',
+) {
+  const { requireRoot } = await import('../../backup/check.ts');
+  const { findRestoredHost } = await import('../../backup/restore/own-host.ts');
+  requireRoot(uid, what);
+  return await findRestoredHost(root);
+}
+
+async function runOptions(
+  { now, signal }: CommandContext,
+  screen: Screen,
+  method: RestorePlan['method'],
+) {
+  const { buildFromSnapshot } = await import('../../backup/restore/build-from-snapshot.ts');
+  return { build: buildFromSnapshot, report: drawRestore(screen, method), now, signal };
+}
+
+/** A flag without a stamp is about the newest. */
+function stampOf(text: string): string | undefined {
+  return text === '' ? undefined : text;
 }
 
 const UNTOUCHED = 'Nothing was changed.';
@@ -109,6 +210,16 @@ async function demandConsent(
   );
 }
 
+const earlier = (brief: string) =>
+  ({
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    inferEmpty: true,
+    placeholder: 'stamp',
+    brief,
+  }) as const;
+
 export const restore = buildCommand({
   func: run,
   parameters: {
@@ -139,13 +250,32 @@ export const restore = buildCommand({
         default: 'direct',
         brief: "vendor: by the host's own cluster-restore.sh, with these checks around it",
       },
+      clearAlarms: {
+        kind: 'boolean',
+        default: false,
+        withNegated: false,
+        brief: 'remove the alarms that the snapshot holds',
+      },
+      resume: earlier('go on with a restore that was cut off'),
+      rollback: earlier('undo a restore, as long as etcd has not opened the restored data'),
+      status: earlier('say how far the cluster has recovered'),
       ...ROOT_FLAG,
       ...STORED_FLAGS,
       ...SKIP_CHECK_FLAG,
       ...OUTPUT_FLAGS,
       ...ETCD_FLAGS,
     },
-    positional: BACKUP_POSITIONAL,
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          parse: String,
+          optional: true,
+          placeholder: 'BACKUP',
+          brief: 'a directory of backups (its newest), any file of one, or what a restore has kept',
+        },
+      ],
+    },
   },
   docs: {
     brief: 'Restore the etcd of this control-plane host from a backup, as root',
