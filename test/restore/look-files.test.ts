@@ -1,5 +1,14 @@
 // What BACKUP can be, and whether its files belong together and are whole.
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -87,6 +96,17 @@ describeWithEtcd(VERSION, 'the backup, before a restore', () => {
       expect(await refused(scene, 'verified', '--skip-check=pair')).toMatch(
         /^the snapshot's digest differs from its trailer/,
       );
+    });
+
+    it('that the static resources fail refuses; without it nothing of a cut archive is put back', async () => {
+      const scene = await openshiftScene();
+      const { archive } = await filesIn(scene.backup);
+      await truncate(archive, 4000);
+      await rm(scene.host.resources('kube-scheduler'), { recursive: true });
+      expect(await refused(scene, 'verified', '--skip-check=pair')).toMatch(/^static resources: /);
+      const outcome = await plan(scene, '--skip-check=pair', '--skip-check=verified');
+      expect(outcome.code, outcome.stderr).toBe(0);
+      expect(outcome.document.plan.resources).toEqual([]);
     });
 
     it('is impossible where there is no database in the file', async () => {

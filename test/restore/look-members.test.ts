@@ -69,6 +69,34 @@ describeWithEtcd(VERSION, 'the other members, before a restore', () => {
     expect(stopped.check('same-cluster').result).toBe('passed');
   });
 
+  it('of this host itself, frozen, is none of them: its data is read where it lies', async () => {
+    const scene = await openshiftScene();
+    scene.etcd.member.signal('SIGSTOP');
+    const outcome = await plan(scene);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.document.running).toBeUndefined();
+    expect(outcome.document.notRunning).toMatch(/cannot reach etcd at .*5 s/);
+    expect(outcome.check('same-cluster').evidence).toMatch(
+      /^the snapshot and the data in \/var\/lib\/etcd agree/,
+    );
+  });
+
+  it('that was added and has never started goes by its id', async () => {
+    const scene = await openshiftScene();
+    const peerURLs = [`https://${scene.etcd.member.address}:1`];
+    await scene.etcd.gateway.call('/v3/cluster/member/add', { peerURLs, isLearner: true });
+    const outcome = await plan(scene);
+    expect(outcome.document.others).toEqual([
+      {
+        name: expect.stringMatching(/^[0-9a-f]{12,16}$/) as string,
+        urls: peerURLs,
+        state: 'stopped',
+        seen: expect.stringMatching(/:1: refuses$/) as string,
+      },
+    ]);
+    expect(outcome.code, outcome.stderr).toBe(0);
+  });
+
   it('that nobody knows cannot be attested', async () => {
     const scene = await openshiftScene();
     const line = ['restore', '--plan', `--root=${scene.host.root}`, scene.backup];

@@ -80,7 +80,9 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
   const source = await findRestoreSource({ ...request, path: request.backup });
   const verification = await verify(request, source);
   request.report({ kind: 'looking' });
-  const archive = verification.resources;
+  const { resources: inspected } = verification;
+  // Nothing is put back out of one that was not read to its end.
+  const archive = inspected?.isWhole === true ? inspected : undefined;
   const etcdPod = archive?.pods.findLast(({ name }) => name === 'etcd-pod')?.path;
   const own = await lookAtOwnHost(host, request.hostName, {
     path: archive?.path,
