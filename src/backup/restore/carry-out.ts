@@ -53,7 +53,11 @@ export async function resume(
   options: RunOptions,
 ): Promise<Restored> {
   return await whileNoOtherRuns(host, stamp ?? 'the newest', async () => {
-    const known = await findRestore(host, stamp, ({ state }) => state.rollback !== 'done');
+    const known = await findRestore(
+      host,
+      stamp,
+      ({ state }) => state.rollback !== 'done' && !state.done.has('serve'),
+    );
     if (known.state.rollback === 'begun') {
       const message = `the restore ${known.plan.stamp} is on its way back`;
       throw new EtcdkeepError('restore-unfinished', message, {
@@ -96,9 +100,7 @@ async function makeAll(run: Run): Promise<Restored> {
     }
     run.report({ kind: 'step-begun', step: 'serve' });
     const served = await waitUntilServing(run);
-    if (!journal.state.done.has('serve')) {
-      await journal.add({ step: 'serve', state: 'done' }, run.now());
-    }
+    await journal.add({ step: 'serve', state: 'done' }, run.now());
     run.report({ kind: 'step-done', step: 'serve' });
     return { plan, served, kept: await keptOf(run.host, plan) };
   } catch (reason) {
