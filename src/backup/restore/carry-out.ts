@@ -8,7 +8,7 @@ import { keepData, placeData } from './data.ts';
 import { isUnfinished, Journal, STEPS, type StepName } from './journal.ts';
 import { type Kept, keptOf } from './kept.ts';
 import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
-import { keepManifest, putManifest } from './manifest.ts';
+import { keepManifests, keepSource, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { placeResources, removeStaged } from './resources.ts';
 import { undo } from './rollback.ts';
@@ -123,7 +123,7 @@ async function make(run: Run, step: Exclude<StepName, 'serve'>): Promise<void> {
 
 const MOVES: Readonly<Record<Exclude<StepName, 'build' | 'serve'>, (run: Run) => Promise<void>>> = {
   stop: async (run) => {
-    await keepManifest(run);
+    await keepManifests(run);
     await proveStopped(run);
   },
   keep: async (run) => {
@@ -140,7 +140,7 @@ const MOVES: Readonly<Record<Exclude<StepName, 'build' | 'serve'>, (run: Run) =>
     await removeStaged(run);
   },
   start: async (run) => {
-    await keepManifest(run);
+    await keepSource(run);
     await proveStopped(run);
     await putManifest(run);
   },

@@ -68,8 +68,8 @@ export interface RestorePlan {
     /** `/etc/kubernetes/manifests/etcd-pod.yaml`. */
     readonly manifest: string;
     /**
-     * Where the manifest lies that is put there at the start: the same, or where an earlier stop has left it. Where the
-     * host has none it is one of `resources`, and lies here once that is placed.
+     * Where the manifest lies that is put there at the start: the same, where an earlier stop has left it, or in the
+     * directory of a revision, where it stays: it is copied. It may come with `resources`, and lie here once they are placed.
      */
     readonly source: string;
     /** Directory into which the manifest is moved to stop etcd. */
