@@ -1,9 +1,9 @@
-// npm run kills:restore [-- --all] [--only kill|EIO|ENOSPC] [--from N] [--to N]: restores that are killed just before each
+// npm run kills:restore [-- --all] [--only kill|EIO|ENOSPC] [--from N] [--to N] [--every N]: restores that are killed just before each
 // thing that they do to files, or that fail at it. Then they are gone on with, or gone back from in another run; the host
 // ends healthy, with the data of the backup or with those of before, and nothing is lost.
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PlacedResource } from '../../src/backup/restore/plan.ts';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     from: { type: 'string', default: '1' },
     to: { type: 'string', default: '1000000' },
+    every: { type: 'string', default: '1' },
   },
 });
 
@@ -52,7 +53,6 @@ async function prepare(scene: Scene): Promise<void> {
   await scene.waitUntilHealthy();
   if ((await dataOf(scene.gateway)) !== 'before') await writeSince(scene.gateway);
   await rm(scene.path(join(RESOURCES, GONE)), { recursive: true, force: true });
-  const { writeFile } = await import('node:fs/promises');
   await writeFile(scene.path(DAMAGED), 'damaged');
 }
 
@@ -86,7 +86,8 @@ function numbersOf(steps: readonly string[]): number[] {
       return kind !== kindOf(steps[index - 1] ?? '') || kind !== kindOf(steps[index + 1] ?? '');
     })
     .map((index) => index + 1)
-    .filter((number) => number >= Number(values.from) && number <= Number(values.to));
+    .filter((number) => number >= Number(values.from) && number <= Number(values.to))
+    .filter((_, index) => index % Number(values.every) === 0);
 }
 
 async function attempt(scene: Scene, { fault, step, then }: Case): Promise<string> {
@@ -192,17 +193,21 @@ try {
       try {
         const outcome = await attempt(scene, one);
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+        if (waiting.length % 50 === 0) console.log(`${waiting.length} of ${total} are left`);
       } catch (reason) {
         const why = reason instanceof Error ? reason.message : String(reason);
         failures.push(
           `${one.fault} at step ${one.step} (${steps[one.step - 1]!}), then ${one.then}: ${why}`,
         );
         console.log(failures.at(-1));
+        // Nobody knows what a host is like on which something failed.
+        await scene.stop().catch(() => undefined);
+        scenes.splice(scenes.indexOf(scene), 1);
         return;
       }
     }
   };
-  await Promise.all(scenes.map(work));
+  await Promise.all([...scenes].map(work));
   console.log(
     `${total - waiting.length} of ${total} cases: ${[...outcomes].map(([what, count]) => `${what} ${count} times`).join('; ')}`,
   );

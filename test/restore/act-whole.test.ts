@@ -65,6 +65,30 @@ describeWithEtcd(VERSION, 'a restore', () => {
       expect(scene().pods.violations).toEqual([]);
     });
 
+    it('of which etcd is to be started from another manifest puts back the one of before', async () => {
+      const plan = await scene().plan(scene().nextStamp());
+      const revision = `${RESOURCES}/etcd-pod-7/etcd-pod.yaml`;
+      const etcd = { ...plan.etcd, source: revision };
+      const before = `${await readFile(scene().manifest, 'utf8')}# of a pod that restores\n`;
+      await writeFile(scene().manifest, before);
+      await scene().waitUntilHealthy();
+      const at = { step: `link ${scene().manifest}`, signal: 'SIGKILL' as const };
+      expect(await scene().carryOut({ ...plan, etcd }, { at })).toMatchObject({ code: 137 });
+      expect(await scene().rollBack(plan.stamp)).toMatchObject({ code: 0, stderr: '' });
+      expect(await readFile(scene().manifest, 'utf8')).toBe(before);
+      await scene().waitUntilHealthy();
+      const second = await scene().plan(scene().nextStamp());
+      const outcome = await scene().carryOut({ ...second, etcd });
+      expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: '' });
+      expect(outcome.stdout).not.toContain('written-back');
+      expect(await readFile(scene().manifest, 'utf8')).toBe(
+        await readFile(scene().path(revision), 'utf8'),
+      );
+      expect(await readdir(scene().path(plan.etcd.stopped))).toContain(
+        `etcd-pod-${second.stamp}-replaced.yaml`,
+      );
+    });
+
     it('done twice keeps both, and nobody who watches is left blind', async () => {
       /** The highest revision that was ever shown to anybody. */
       let highest = await scene().gateway.revision();

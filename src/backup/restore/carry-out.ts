@@ -8,7 +8,7 @@ import { keepData, placeData } from './data.ts';
 import { isUnfinished, Journal, STEPS, type StepName } from './journal.ts';
 import { type Kept, keptOf } from './kept.ts';
 import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
-import { keepManifest, putManifest } from './manifest.ts';
+import { keepManifests, keepSource, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { placeResources, removeStaged } from './resources.ts';
 import { undo } from './rollback.ts';
@@ -53,7 +53,11 @@ export async function resume(
   options: RunOptions,
 ): Promise<Restored> {
   return await whileNoOtherRuns(host, stamp ?? 'the newest', async () => {
-    const known = await findRestore(host, stamp, ({ state }) => state.rollback !== 'done');
+    const known = await findRestore(
+      host,
+      stamp,
+      ({ state }) => state.rollback !== 'done' && !state.done.has('serve'),
+    );
     if (known.state.rollback === 'begun') {
       const message = `the restore ${known.plan.stamp} is on its way back`;
       throw new EtcdkeepError('restore-unfinished', message, {
@@ -96,9 +100,7 @@ async function makeAll(run: Run): Promise<Restored> {
     }
     run.report({ kind: 'step-begun', step: 'serve' });
     const served = await waitUntilServing(run);
-    if (!journal.state.done.has('serve')) {
-      await journal.add({ step: 'serve', state: 'done' }, run.now());
-    }
+    await journal.add({ step: 'serve', state: 'done' }, run.now());
     run.report({ kind: 'step-done', step: 'serve' });
     return { plan, served, kept: await keptOf(run.host, plan) };
   } catch (reason) {
@@ -121,7 +123,7 @@ async function make(run: Run, step: Exclude<StepName, 'serve'>): Promise<void> {
 
 const MOVES: Readonly<Record<Exclude<StepName, 'build' | 'serve'>, (run: Run) => Promise<void>>> = {
   stop: async (run) => {
-    await keepManifest(run);
+    await keepManifests(run);
     await proveStopped(run);
   },
   keep: async (run) => {
@@ -138,7 +140,7 @@ const MOVES: Readonly<Record<Exclude<StepName, 'build' | 'serve'>, (run: Run) =>
     await removeStaged(run);
   },
   start: async (run) => {
-    await keepManifest(run);
+    await keepSource(run);
     await proveStopped(run);
     await putManifest(run);
   },

@@ -95,6 +95,7 @@ export class Journal {
     const directory = join(restores, plan.stamp);
     try {
       await mkdir(restores, { recursive: true, mode: 0o700 });
+      await sweepUnbegun(restores);
       await mkdir(directory, { mode: 0o700 });
     } catch (reason) {
       throw writeError(reason, 'begin the journal', directory);
@@ -180,6 +181,15 @@ export class Journal {
       await this.#file.truncate(size).catch(() => undefined);
       throw reason;
     }
+  }
+}
+
+/** A run that was killed before its plan was there has done nothing, and leaves nothing to know. */
+async function sweepUnbegun(restores: string): Promise<void> {
+  for (const stamp of (await namesIn(restores)).filter((name) => STAMP.test(name))) {
+    const directory = join(restores, stamp);
+    if ((await namesIn(directory)).includes('plan.json')) continue;
+    await rm(directory, { recursive: true });
   }
 }
 

@@ -13,6 +13,7 @@ import {
   writeFileAtomically,
 } from '../../base/durable-files.ts';
 import { EtcdkeepError, readError, writeError } from '../../base/errors.ts';
+import { sweepStaged } from '../staged-directory.ts';
 import { makeDirectories } from './directories.ts';
 import type { RestorePlan } from './plan.ts';
 import { exists, freeName, type Run } from './run.ts';
@@ -23,6 +24,15 @@ const MANIFEST_BYTES_MAX = 4 << 20;
 export function stoppedManifest({ etcd, stamp }: RestorePlan): string {
   const { name, ext } = parse(etcd.manifest);
   return join(etcd.stopped, `${name}-${stamp}${ext}`);
+}
+
+/**
+ * The copy of the manifest that is taken away, where etcd is to be started from another one, as after a run of
+ * cluster-restore.sh that has left the one of its own pod.
+ */
+function replacedManifest(plan: RestorePlan): string {
+  const { dir, name, ext } = parse(stoppedManifest(plan));
+  return join(dir, `${name}-replaced${ext}`);
 }
 
 interface Manifest {
@@ -37,10 +47,23 @@ interface Manifest {
  * backup may not be there yet.
  * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
  */
-export async function keepManifest({ host, plan }: Run): Promise<void> {
+export async function keepSource({ host, plan }: Run): Promise<void> {
   const copy = host.realPath(stoppedManifest(plan));
   if ((await exists(copy)) || !(await exists(host.realPath(plan.etcd.source)))) return;
   await write(copy, await read(host.realPath(plan.etcd.source)));
+}
+
+/**
+ * The same before the first stop, and the manifest that is there, if it is another one.
+ * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
+ */
+export async function keepManifests(run: Run): Promise<void> {
+  const { host, plan } = run;
+  await keepSource(run);
+  const replaced = host.realPath(replacedManifest(plan));
+  if (!(await hasManifest(run)) || (await exists(replaced))) return;
+  const found = await read(host.realPath(plan.etcd.manifest));
+  if (!(await isCopiedAs(run, found, stoppedManifest(plan)))) await write(replaced, found);
 }
 
 /**
@@ -63,14 +86,12 @@ export async function takeManifestAway(run: Run): Promise<{ readonly keptAs: str
     await syncDirectory(dirname(manifest));
   }
   if (!(await exists(taken))) return undefined;
-  const copy = stoppedManifest(plan);
   const found = await read(taken);
+  const copies = [stoppedManifest(plan), replacedManifest(plan)];
+  const isCopied = await Promise.all(copies.map((copy) => isCopiedAs(run, found, copy)));
   let keptAs: string | undefined;
-  const isCopied =
-    (await exists(host.realPath(copy))) &&
-    found.bytes.equals((await read(host.realPath(copy))).bytes);
-  if (!isCopied) {
-    const { dir, name, ext } = parse(copy);
+  if (!isCopied.includes(true)) {
+    const { dir, name, ext } = parse(copies[0]!);
     const free = await freeName(host.realPath(join(dir, `${name}-written-back${ext}`)));
     await write(free, found);
     keptAs = join(dir, basename(free));
@@ -79,30 +100,37 @@ export async function takeManifestAway(run: Run): Promise<{ readonly keptAs: str
   return keptAs === undefined ? undefined : { keptAs };
 }
 
+async function isCopiedAs({ host }: Run, { bytes }: Manifest, copy: string): Promise<boolean> {
+  const path = host.realPath(copy);
+  return (await exists(path)) && bytes.equals((await read(path)).bytes);
+}
+
 /** Whether a manifest is there that the kubelet would start. */
 export function hasManifest({ host, plan }: Run): Promise<boolean> {
   return exists(host.realPath(plan.etcd.manifest));
 }
 
 /**
- * Puts the copy in its place, in one step: the kubelet sees all of it or nothing. What is there already, and is the same,
+ * Puts a copy in its place, in one step: the kubelet sees all of it or nothing. What is there already, and is the same,
  * stays.
  * @throws EtcdkeepError `manifest-written-back` if another one is there, `target-unwritable`, `disk-full`, `file-failed`
  */
-export async function putManifest(run: Run): Promise<void> {
+export async function putManifest(run: Run, from = stoppedManifest(run.plan)): Promise<void> {
   const { host, plan } = run;
   const manifest = host.realPath(plan.etcd.manifest);
-  const copy = await read(host.realPath(stoppedManifest(plan)));
-  if (await exists(manifest)) {
-    if ((await read(manifest)).bytes.equals(copy.bytes)) return;
-    throw writtenBack(plan, 'another manifest of etcd is where this one is to be put');
-  }
+  const copy = await read(host.realPath(from));
   const name = `.${basename(manifest)}-${plan.stamp}`;
   const directory = dirname(manifest);
   // Where the manifests are a mount of their own, a move out of another directory would copy.
   const isOneFileSystem = (await deviceOf(directory)) === (await deviceOf(dirname(directory)));
   const staged = join(isOneFileSystem ? dirname(directory) : directory, name);
+  // What a run that was killed here has left.
   await remove(staged);
+  await sweepStaged(dirname(staged));
+  if (await exists(manifest)) {
+    if ((await read(manifest)).bytes.equals(copy.bytes)) return;
+    throw writtenBack(plan, 'another manifest of etcd is where this one is to be put');
+  }
   await write(staged, copy);
   try {
     await moveFile(staged, manifest);
@@ -114,29 +142,33 @@ export async function putManifest(run: Run): Promise<void> {
 }
 
 /**
- * Gives the manifest its place back, and removes the copy. Where another one has been written meanwhile, both stay.
+ * Gives the manifest of before its place back, and removes the copies. Where another one has been written meanwhile, all
+ * stay; where there was none, there is none again.
  * @throws EtcdkeepError `manifest-written-back`, `target-unwritable`, `disk-full`, `file-failed`
  */
 export async function returnManifest(run: Run): Promise<void> {
   const { host, plan, report } = run;
-  const path = plan.etcd.manifest;
-  const keptAs = stoppedManifest(plan);
-  // Killed before anything was copied.
-  if (!(await exists(host.realPath(keptAs)))) return;
-  if (await hasManifest(run)) {
-    const [now, before] = [await read(host.realPath(path)), await read(host.realPath(keptAs))];
-    if (!now.bytes.equals(before.bytes)) {
+  const { manifest: path, source } = plan.etcd;
+  const replaced = replacedManifest(plan);
+  const keptAs = (await exists(host.realPath(replaced))) ? replaced : stoppedManifest(plan);
+  const wasThere = keptAs === replaced || source === path;
+  // Killed before anything was copied, the manifest was never taken away.
+  if (wasThere && (await exists(host.realPath(keptAs)))) {
+    if (!(await hasManifest(run))) await putManifest(run, keptAs);
+    else if (!(await isCopiedAs(run, await read(host.realPath(path)), keptAs))) {
       report({ kind: 'appeared-meanwhile', path, keptAs });
       return;
     }
-  } else await putManifest(run);
-  await dropCopy(run);
+  }
+  await dropCopies(run);
 }
 
-/** Removes the copy of the manifest. @throws EtcdkeepError `target-unwritable`, `file-failed` */
-export async function dropCopy({ host, plan }: Run): Promise<void> {
-  const copy = host.realPath(stoppedManifest(plan));
-  if (await exists(copy)) await remove(copy);
+/** Removes the copies. @throws EtcdkeepError `target-unwritable`, `file-failed` */
+export async function dropCopies({ host, plan }: Run): Promise<void> {
+  for (const copy of [replacedManifest(plan), stoppedManifest(plan)]) {
+    if (await exists(host.realPath(copy))) await remove(host.realPath(copy));
+  }
+  await sweepStaged(host.realPath(plan.etcd.stopped));
 }
 
 /** The error of a manifest that comes back whatever is done. */
@@ -162,6 +194,7 @@ async function read(path: string): Promise<Manifest> {
 /** All of it or nothing, with its owner and mode. */
 async function write(path: string, { bytes, mode, uid, gid }: Manifest): Promise<void> {
   await makeDirectories(dirname(path));
+  await sweepStaged(dirname(path));
   try {
     await writeFileAtomically(path, bytes);
     await chown(path, uid, gid);

@@ -8,7 +8,7 @@ import { placesOf, putDataBack, takeDataOut } from './data.ts';
 import { removeTree } from './directories.ts';
 import { Journal, STEPS, type StepName } from './journal.ts';
 import { findRestore, whileNoOtherRuns } from './known-restores.ts';
-import { dropCopy, putManifest, returnManifest, takeManifestAway } from './manifest.ts';
+import { putManifest, returnManifest, takeManifestAway } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { putResourcesBack, removeStaged } from './resources.ts';
 import { exists, type Run, type RunOptions } from './run.ts';
@@ -102,12 +102,7 @@ const UNDOING: Readonly<Record<StepName, (run: Run) => Promise<void>>> = {
     await proveStopped(run);
     await putDataBack(run);
   },
-  stop: async (run) => {
-    const { plan } = run;
-    // Where an earlier stop has left it, etcd did not run before.
-    if (plan.etcd.source === plan.etcd.manifest) await returnManifest(run);
-    else await dropCopy(run);
-  },
+  stop: returnManifest,
   build: async (run) => {
     const { host, plan } = run;
     await removeStaged(run);

@@ -9,7 +9,8 @@ import { connectToMember } from './member-client.ts';
 import { POLL_MS, type Run } from './run.ts';
 import type { SampledKey } from './sample.ts';
 
-const EVERY_KEY = { key: Buffer.of(0), rangeEnd: Buffer.of(0) };
+/** As the start of a range, and as its end where it has none (etcd, rpc.proto, RangeRequest). */
+const ZERO = Buffer.of(0);
 
 /** What was seen when etcd served. */
 export interface Served {
@@ -25,7 +26,7 @@ export interface Served {
 class NotYet extends Error {}
 
 /**
- * Waits until etcd serves: it is alone in its cluster, answers a linearizable read, is at the revision of the plan or past
+ * Waits until etcd serves: it is a member by its name, answers a linearizable read, is at the revision of the plan or past
  * it, raises no alarm, and what it lists is what the snapshot holds.
  * @throws EtcdkeepError `etcd-not-serving`; the signal's reason
  */
@@ -55,10 +56,9 @@ async function ask(run: Run): Promise<Served> {
     const { plan } = run;
     const { version, header, errors } = await client.status();
     const members = await client.memberList();
+    // Others may have joined already.
     const names = members.map(({ name, ID }) => name || ID.toString(16));
-    if (names.length !== 1 || names[0] !== plan.member.name) {
-      throw new NotYet(`its members are ${names.join(', ')}`);
-    }
+    if (!names.includes(plan.member.name)) throw new NotYet(`its members are ${names.join(', ')}`);
     const alarms = await client.alarmList();
     if (alarms.length > 0) throw new NotYet(`it raises an alarm: ${errors.join('; ')}`);
     // By how much the host's own script lets revisions rise is its own affair.
@@ -76,13 +76,9 @@ async function ask(run: Run): Promise<Served> {
 async function compare({ plan, journal }: Run, client: EtcdClient, revision: bigint) {
   const { keys, sample } = journal.state.built!;
   // Linearizable, which is a proof that the member leads and applies.
-  await client.range(EVERY_KEY.key, { limit: 1, keysOnly: true });
+  await client.range(ZERO, { limit: 1, keysOnly: true });
   try {
-    const { count } = await client.range(EVERY_KEY.key, {
-      ...EVERY_KEY,
-      revision,
-      countOnly: true,
-    });
+    const { count } = await client.range(ZERO, { rangeEnd: ZERO, revision, countOnly: true });
     // The marker of an earlier bump is a record, and no key that a list shows.
     const isRight = [0n, 1n].some((markers) => count + markers === BigInt(keys ?? count));
     if (!isRight) {
@@ -106,7 +102,7 @@ async function compareKey(
   const key = Buffer.from(base64, 'base64');
   const single = await client.range(key, { revision, keysOnly: true });
   const list = await client.range(key, {
-    rangeEnd: Buffer.of(0),
+    rangeEnd: ZERO,
     revision,
     keysOnly: true,
     limit: 1,

@@ -17,7 +17,7 @@ import { makeDirectories, moveTree, removeTree } from './directories.ts';
 import { Journal, RESTORES } from './journal.ts';
 import { KEPT_BY_SCRIPT, type Kept, keptOf } from './kept.ts';
 import { demandNoUnfinished, whileNoOtherRuns } from './known-restores.ts';
-import { dropCopy, hasManifest, keepManifest, returnManifest } from './manifest.ts';
+import { dropCopies, hasManifest, keepManifests, returnManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { exists, freeName, type Run, type RunOptions } from './run.ts';
 import { sampleKeys } from './sample.ts';
@@ -91,12 +91,12 @@ async function make(
   try {
     await step('build', () => copyPair(run, pair));
     await step('keep', async () => {
-      await keepManifest(run);
+      await keepManifests(run);
       await setAside(run);
     });
   } catch (reason) {
     await removeTree(run.host.realPath(pair), plan.stamp).catch(() => undefined);
-    await dropCopy(run).catch(() => undefined);
+    await dropCopies(run).catch(() => undefined);
     await journal.add({ step: 'rollback', state: 'done' }, now()).catch(() => undefined);
     if (reason instanceof EtcdkeepError) reason.aftermath = 'Nothing was changed.';
     throw reason;
