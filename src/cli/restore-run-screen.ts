@@ -37,6 +37,8 @@ export function drawRestore(
   screen: Screen,
   method: RestorePlan['method'],
 ): (event: RestoreEvent) => void {
+  // Asked before each move, and told once.
+  const told = new Set<string>();
   const doneWords = (step: StepName): string =>
     (method === 'vendor' ? VENDOR_DONE[step] : undefined) ?? STEPS[step][1];
   return (event) => {
@@ -58,7 +60,10 @@ export function drawRestore(
         screen.progress.note(event.holders[0] ?? '');
         break;
       case 'stop-proven':
-        for (const unknown of event.unknown) screen.warn(`not known: ${unknown}`);
+        for (const unknown of event.unknown.filter((one) => !told.has(one))) {
+          told.add(unknown);
+          screen.warn(`not known: ${unknown}`);
+        }
         break;
       case 'manifest-written-back':
         screen.warn(

@@ -1,6 +1,6 @@
 // How far a restored cluster has come: what is seen from this host, and what cannot be.
 
-import type { OperatorStatus } from '../backup/restore/api-status.ts';
+import type { ApiStatus, OperatorStatus } from '../backup/restore/api-status.ts';
 import type { Seen } from '../backup/restore/seen.ts';
 import type { RestorePhase, RestoreStatus } from '../backup/restore/status.ts';
 import { formatCount } from '../base/units.ts';
@@ -41,6 +41,10 @@ export function showStatus(screen: Screen, status: RestoreStatus): void {
     screen.warn(`the API server lists what is gone, or lacks what is there: ${stale.join(', ')}`);
     screen.tellMore('restart it: move its manifest away and back');
   });
+  if (isUnreachable(api)) {
+    showKept(screen, kept);
+    return;
+  }
   showSeen(screen, 'operators', api.operators, (operators) => {
     const open = operators.filter((one) => !isSettled(one));
     screen.tell(
@@ -67,6 +71,14 @@ export function showStatus(screen: Screen, status: RestoreStatus): void {
       screen.tellMore(`${name}: ${signer}, asked by ${user}`);
   });
   showKept(screen, kept);
+}
+
+/** Then all of it is unknown for one reason, which was told. */
+function isUnreachable({ lists, operators, nodes, pendingRequests }: ApiStatus): boolean {
+  const reasons = [lists, operators, nodes, pendingRequests].map((answer) =>
+    'unknown' in answer ? answer.unknown : undefined,
+  );
+  return reasons[0] !== undefined && new Set(reasons).size === 1;
 }
 
 function isSettled({ available, progressing, degraded }: OperatorStatus): boolean {
