@@ -298,6 +298,12 @@ const table = {
     retryable: false,
   },
 
+  // The data directory of a member.
+  'data-directory-invalid': failed(
+    'A directory that was named is not the data directory of an etcd member.',
+    'name the directory of --data-dir of that etcd, in which "member" is',
+  ),
+
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',
     'name one from the compact revision on',
