@@ -121,8 +121,10 @@ function* checkRevisions(
   { directory, version, from }: Start,
   { notes, revision }: MemberDatabase,
 ): Generator<DirectoryFinding> {
-  if (from.index > 0n) return;
-  const writes = directory.wal.log.writes(1n, notes.consistentIndex ?? 0n);
+  const { log } = directory.wal;
+  // Where the log does not begin there, etcd does not start at all.
+  if (from.index > 0n || (!log.isEmpty && log.firstIndex > 1n)) return;
+  const writes = log.writes(1n, notes.consistentIndex ?? 0n);
   // The first revision is 1, and nothing has written it.
   if (revision - 1n <= BigInt(writes)) return;
   const { unknownSnapshots } = directory;
