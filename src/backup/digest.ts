@@ -28,14 +28,23 @@ export async function compareDigest(
 ): Promise<boolean> {
   if (!hasDigest(size)) return false;
   const { hash, rest } = await hashOf(path, size - DIGEST_SIZE, signal);
-  const digest = hash.digest();
-  if (digest.equals(rest)) return true;
+  const computed = hash.digest('hex');
+  const stored = rest.toString('hex');
+  if (computed !== stored) throw digestDiffers(path, { stored, computed });
+  return true;
+}
+
+/** The error of a snapshot whose bytes are not those that its digest was computed of. */
+export function digestDiffers(
+  path: string,
+  { stored, computed }: { readonly stored: string; readonly computed: string },
+): EtcdkeepError {
   const message = 'its digest is not that of what it holds: bytes were changed, or are missing';
-  throw new EtcdkeepError('snapshot-damaged', message, {
+  return new EtcdkeepError('snapshot-damaged', message, {
     path,
     facts: [
-      ['digest', rest.toString('hex')],
-      ['holds', digest.toString('hex')],
+      ['digest', stored],
+      ['holds', computed],
     ],
     advice: 'use another snapshot; --skip-hash-check goes on where the structure is sound',
   });

@@ -1,13 +1,12 @@
 // Proves a snapshot from its file alone: its digest, its structure, and what etcd keeps in it, in one pass.
 
-import { type Stats, statSync } from 'node:fs';
-import { EtcdkeepError, readError } from '../base/errors.ts';
 import { startSha256 } from '../base/sha256.ts';
 import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
 import type { DatabaseStatus } from '../etcd/store/database-status.ts';
 import { type ReadStore, readStore } from '../etcd/store/read-store.ts';
 import type { LostRange, StoreFinding } from '../etcd/store/store-finding.ts';
 import { DIGEST_SIZE, hasDigest } from './digest.ts';
+import { demandUnchanged, lookAtFile } from './unchanged-file.ts';
 
 /** Findings that are kept; all are counted. */
 const FINDINGS_MAX = 10_000;
@@ -57,7 +56,7 @@ export interface SnapshotProofRequest {
  */
 export async function proveSnapshot(request: SnapshotProofRequest): Promise<SnapshotProof> {
   const { path, skipDigest = false, progress, signal } = request;
-  const before = look(path);
+  const before = lookAtFile(path);
   const { size } = before;
   const hasTrailer = hasDigest(size);
   const bodySize = hasTrailer ? size - DIGEST_SIZE : size;
@@ -120,25 +119,4 @@ function judgeDigest(computed: string | undefined, stored: string | undefined): 
   if (computed === undefined) return { result: 'skipped', computed, stored };
   if (stored === undefined) return { result: 'absent', computed, stored };
   return { result: computed === stored ? 'equal' : 'differs', computed, stored };
-}
-
-function look(path: string): Stats {
-  try {
-    const stats = statSync(path);
-    if (stats.isFile()) return stats;
-  } catch (reason) {
-    throw readError(reason, 'read the snapshot', path);
-  }
-  throw new EtcdkeepError('file-failed', 'cannot read the snapshot: it is no file', { path });
-}
-
-function demandUnchanged(path: string, before: Stats): void {
-  const after = look(path);
-  if (after.size === before.size && after.mtimeMs === before.mtimeMs && after.ino === before.ino) {
-    return;
-  }
-  throw new EtcdkeepError('file-failed', 'the file was changed while it was read', {
-    path,
-    advice: 'wait until nothing writes to it any more; a copy of a running member is never whole',
-  });
 }

@@ -303,6 +303,42 @@ const table = {
     'A directory that was named is not the data directory of an etcd member.',
     'name the directory of --data-dir of that etcd, in which "member" is',
   ),
+  'data-directory-in-use': refused(
+    'A process has the data directory of a member open, so what is in it changes while it is read.',
+    'stop that etcd first, or ask it instead: --endpoints',
+  ),
+
+  // Making a data directory.
+  'snapshot-without-digest': refused(
+    "The file has no digest at its end, as a copy of a member's database has none: nothing tells whether its bytes are as they were.",
+    '--skip-hash-check restores it all the same: its structure and the history of every key are looked at instead',
+  ),
+  'initial-cluster-invalid': usage(
+    'The members of the new cluster are not named in a way that etcd could start with.',
+    'name each one in --initial-cluster as NAME=URL, and this one with --name and --initial-advertise-peer-urls',
+  ),
+  'data-dir-not-empty': refused(
+    'Something is in the directory that a data directory is to be made in, and nothing is replaced.',
+    'name a directory that is empty or does not exist yet',
+  ),
+  'target-version-unknown': refused(
+    'The database cannot be made one that this version of etcd starts on.',
+    'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
+  ),
+
+  // A lost quorum.
+  'quorum-alive': refused(
+    'Enough members answer for the cluster to go on by itself; a member that is started alone would be a second cluster.',
+    'see to the members that are missing; with a quorum they can be removed and added again',
+  ),
+  'clusters-differ': refused(
+    'What was named belongs to more than one cluster.',
+    'name only what belongs to the cluster that is to be brought back',
+  ),
+  'no-member-to-start': failed(
+    'Of all that was named, nothing is sound enough for a cluster to be started from it.',
+    'name the data directories of the other members, or restore a backup: etcdkeep restore BACKUP',
+  ),
 
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',

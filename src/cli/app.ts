@@ -10,6 +10,7 @@ import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
 import { snapshotDefrag } from './commands/snapshot-defrag.ts';
 import { snapshotHashkv } from './commands/snapshot-hashkv.ts';
+import { snapshotRestore } from './commands/snapshot-restore.ts';
 import { snapshotSave } from './commands/snapshot-save.ts';
 import { snapshotStatus } from './commands/snapshot-status.ts';
 import { verify } from './commands/verify.ts';
@@ -24,6 +25,7 @@ const snapshot = buildRouteMap({
     check: snapshotCheck,
     hashkv: snapshotHashkv,
     defrag: snapshotDefrag,
+    restore: snapshotRestore,
   },
   docs: { brief: 'Low-level snapshot tools, with the flags and output of etcdctl and etcdutl' },
 });

@@ -110,7 +110,7 @@ describeEachVersion('a backup', (version) => {
     const bump = ['--bump-revision=1000000000', '--mark-compacted'];
     const flags = version.startsWith('3.4.') ? [] : bump;
     const picked = await pick(directory, 'snapshot*.db');
-    await using restored = await bootRestored(version, picked, flags);
+    await using restored = await bootRestored(version, picked, { flags });
     const { keys, revision } = await contentsOf(restored.member);
     expect({ keys, revision }).toEqual({
       keys: live.keys,

@@ -1,9 +1,10 @@
 // Members beside those of test/servers: one that runs on a restored snapshot, and what any one holds.
 import { expect } from 'vitest';
+import { runCli } from '../cli/run.ts';
 import { freeLoopbackAddress } from '../servers/addresses.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from '../servers/directories.ts';
 import { binariesOf } from '../servers/etcd.ts';
-import { EtcdMember, type MemberTls } from '../servers/member.ts';
+import { EtcdMember, type MemberTls, type User } from '../servers/member.ts';
 import type { CertificateAuthority, KeyPairFiles } from '../servers/pki.ts';
 import type { EtcdVersion } from '../servers/versions.ts';
 
@@ -75,14 +76,20 @@ export interface RestoredMember extends AsyncDisposable {
   readonly member: EtcdMember;
 }
 
-/**
- * Restores a snapshot by the tool of a version, and boots that version on it.
- * @param flags more flags for `snapshot restore`
- */
+export interface BootOptions {
+  /** More flags for `snapshot restore`. */
+  readonly flags?: readonly string[];
+  /** Who restores it; the etcdutl of that version if left out. */
+  readonly by?: 'etcdutl' | 'etcdkeep';
+  /** Who logs in, where the snapshot has users. */
+  readonly root?: User;
+}
+
+/** Restores a snapshot, and boots a version on it. */
 export async function bootRestored(
   version: EtcdVersion,
   snapshot: string,
-  flags: readonly string[] = [],
+  { flags = [], by = 'etcdutl', root }: BootOptions = {},
 ): Promise<RestoredMember> {
   const directory = temporaryDirectory();
   const member = await createMember({ version, name: 'restored', directory });
@@ -91,18 +98,45 @@ export async function bootRestored(
     removeTemporaryDirectory(directory);
   };
   try {
-    const outcome = await member.etcdutl([
-      ...['snapshot', 'restore', snapshot],
-      `--name=${member.name}`,
-      `--data-dir=${member.dataDir}`,
-      `--initial-advertise-peer-urls=${member.peerUrl}`,
-      `--initial-cluster=${member.name}=${member.peerUrl}`,
-      ...flags,
-    ]);
+    const args = ['snapshot', 'restore', snapshot, ...restoreFlags(member, [member]), ...flags];
+    const outcome = await (by === 'etcdutl' ? member.etcdutl(args) : runCli(args));
     expect(outcome).toMatchObject({ code: 0 });
     member.start([member], 'new');
     await member.waitUntilHealthy();
+    if (root !== undefined) await member.logIn(root);
     await member.waitUntilVersioned();
+  } catch (reason) {
+    await dispose();
+    throw reason;
+  }
+  return { member, [Symbol.asyncDispose]: dispose };
+}
+
+/** The flags that restore a snapshot for a member of a new cluster. */
+export function restoreFlags(member: EtcdMember, cluster: readonly EtcdMember[]): string[] {
+  return [
+    `--name=${member.name}`,
+    `--data-dir=${member.dataDir}`,
+    `--initial-advertise-peer-urls=${member.peerUrl}`,
+    `--initial-cluster=${cluster.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')}`,
+  ];
+}
+
+/** Adds a member to a running cluster, and waits until it serves. It is gone with what is disposed of. */
+export async function addMember(
+  version: EtcdVersion,
+  cluster: readonly EtcdMember[],
+): Promise<RestoredMember> {
+  const directory = temporaryDirectory();
+  const member = await createMember({ version, name: 'added', directory });
+  const dispose = async (): Promise<void> => {
+    await member.kill();
+    removeTemporaryDirectory(directory);
+  };
+  try {
+    await cluster[0]!.gateway.call('/v3/cluster/member/add', { peerURLs: [member.peerUrl] });
+    member.start([...cluster, member], 'existing');
+    await member.waitUntilHealthy();
   } catch (reason) {
     await dispose();
     throw reason;

@@ -96,7 +96,7 @@ async function* membersWithSamples(
   }
   if (!samplesOf(version).includes(BUMPED)) return;
   const bump = ['--bump-revision=1000000000', '--mark-compacted'];
-  await using restored = await bootRestored(version, saved.get(RICH)!.file, bump);
+  await using restored = await bootRestored(version, saved.get(RICH)!.file, { flags: bump });
   await restored.member.gateway.put('/after', 'the bump');
   yield [BUMPED, restored.member];
 }

@@ -135,6 +135,11 @@ export class EtcdMember {
     }
   }
 
+  /** Whether the gateway and etcdctl log in. */
+  get isLoggedIn(): boolean {
+    return this.#root !== undefined;
+  }
+
   /** From now on, the gateway and etcdctl log in as this user. */
   async logIn(root: User): Promise<void> {
     this.#root = root;

@@ -164,7 +164,7 @@ describeEachVersion('what a member keeps besides records', (version) => {
     const { member, gateway } = await etcdForTest({ version });
     await gateway.put('/leased', 'value', await gateway.grantLease(3600));
     const flags = isOld ? [] : ['--bump-revision=1000', '--mark-compacted'];
-    await using booted = await bootRestored(version, await saved(member), flags);
+    await using booted = await bootRestored(version, await saved(member), { flags });
     await booted.member.gateway.put('/after', 'value');
     expect(await findingsOf(await saved(booted.member))).toEqual(isOld ? [] : [STALE]);
   });

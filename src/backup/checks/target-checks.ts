@@ -1,9 +1,10 @@
 // Whether the place for the backup will do.
 
-import { stat, statfs } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { namesIn } from '../../base/directory-names.ts';
 import { readError, systemCodeOf } from '../../base/errors.ts';
+import { nearestDirectory, type Room, roomFor } from '../../base/room.ts';
 import { formatBytes } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/layout.ts';
@@ -31,28 +32,14 @@ export async function checkSpace(
     { directory: target.directory, bytes: Number(dbSize) + SPARE_BYTES },
     { directory: target.resources, bytes: archived + SPARE_BYTES },
   ];
-  const places = new Map<bigint, Place>();
-  for (const { directory, bytes } of wanted) {
-    const path = await nearestDirectory(directory);
-    const { dev } = await stat(path, { bigint: true });
-    const place = places.get(dev) ?? { path, needed: 0 };
-    places.set(dev, { ...place, needed: place.needed + bytes });
-  }
-  const outcomes = await Promise.all([...places.values()].map(judgePlace));
+  const outcomes = (await roomFor(wanted)).map(judgeRoom);
   return {
     result: outcomes.some(({ result }) => result === 'failed') ? 'failed' : 'passed',
     evidence: outcomes.map(({ evidence }) => evidence).join('; '),
   };
 }
 
-interface Place {
-  readonly path: string;
-  readonly needed: number;
-}
-
-async function judgePlace({ path, needed }: Place): Promise<Outcome> {
-  const { bavail, bsize } = await statfs(path);
-  const free = bavail * bsize;
+function judgeRoom({ path, needed, free }: Room): Outcome {
   const words = `needs ${formatBytes(needed)} in ${path}, ${formatBytes(free)} free`;
   return free < needed ? failed(words) : passed(words);
 }
@@ -114,18 +101,6 @@ async function isBelow(directory: string, ancestor: string): Promise<boolean> {
     here = above;
   }
   return true;
-}
-
-/** The directory itself, or the nearest one above it that is there. */
-async function nearestDirectory(directory: string): Promise<string> {
-  for (let path = resolve(directory); ; path = dirname(path)) {
-    try {
-      if ((await stat(path)).isDirectory() || path === dirname(path)) return path;
-    } catch (reason) {
-      const isMissing = ['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '');
-      if (!isMissing || path === dirname(path)) throw readError(reason, 'look at it', path);
-    }
-  }
 }
 
 async function identity(path: string): Promise<string> {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { message } from '../store/bucket-testing.ts';
+import { checksum } from './checksum.ts';
 import { parseSnap, parseSnapName } from './snap-reader.ts';
 import { parseV2Members } from './v2-members.ts';
-import { crc32c } from './wal-testing.ts';
 
 /** A .snap file, by default with the checksum that it has to have. */
-function snapFile(data: Uint8Array, crc = crc32c(data)): Buffer {
+function snapFile(data: Uint8Array, crc = checksum(0, data)): Buffer {
   return message([1, BigInt(crc)], [2, Buffer.from(data)]);
 }
 

@@ -1,10 +1,9 @@
 // A .snap file: the state of raft at a snapshot, and etcd's old store as JSON, in which 3.4 and 3.5 keep the members.
 // Source: etcd, server/etcdserver/api/snap/snapshotter.go (Read), snappb/snap.proto.
 
-import { ALIGNMENT, AlignedMemory } from '../../base/aligned-memory.ts';
-import { Crc32c } from '../../base/crc32c.ts';
 import { readSmallFile } from '../../base/durable-files.ts';
 import { MessageReader } from '../store/message-reader.ts';
+import { checksum } from './checksum.ts';
 import { parseRaftSnapshot, type RaftSnapshot } from './raft-reader.ts';
 
 /** A few kB, and what was ever written to the old store. */
@@ -47,8 +46,7 @@ export function parseSnap(bytes: Uint8Array): RaftSnapshot | string {
   }
   if (fields.isMalformed) return 'is no protobuf message';
   if (data.length === 0 || crc === 0n) return 'is empty';
-  const computed = new Crc32c(new AlignedMemory(ALIGNMENT)).update(0, data);
-  if (computed !== Number(BigInt.asUintN(32, crc))) {
+  if (checksum(0, data) !== Number(BigInt.asUintN(32, crc))) {
     return 'has a checksum that is not that of its bytes';
   }
   const snapshot = parseRaftSnapshot(data);

@@ -2,10 +2,9 @@
 // the record before. The file is longer than what is in it: it ends where a length is 0.
 // Source: etcd, server/storage/wal/decoder.go, encoder.go, walpb/record.proto.
 
-import { ALIGNMENT, AlignedMemory } from '../../base/aligned-memory.ts';
-import { Crc32c } from '../../base/crc32c.ts';
 import type { PageSource } from '../../bbolt/page-source.ts';
 import { MessageReader } from '../store/message-reader.ts';
+import { checksum } from './checksum.ts';
 
 /** Of a record (wal.go). */
 export const RECORD_TYPES = { metadata: 1n, entry: 2n, state: 3n, crc: 4n, snapshot: 5n } as const;
@@ -39,9 +38,6 @@ const RECORD_SIZE_MAX = 256 * 1024 * 1024;
 
 const CHUNK_SIZE = 1024 * 1024;
 
-/** What a checksum needs beside the bytes. */
-const MEMORY_SIZE = ALIGNMENT;
-
 const damaged = (offset: number, reason: string): SegmentEnd => ({
   kind: 'damaged',
   offset,
@@ -51,7 +47,6 @@ const torn = (offset: number, reason: string): SegmentEnd => ({ kind: 'torn', of
 
 /** Reads records; the checksum goes on from file to file. */
 export class SegmentReader {
-  readonly #crc32c = new Crc32c(new AlignedMemory(MEMORY_SIZE));
   readonly #fields = new MessageReader();
   #crc = 0;
   #source: PageSource | undefined;
@@ -119,7 +114,7 @@ export class SegmentReader {
       this.#crc = stored;
       return { type, data };
     }
-    const computed = this.#crc32c.update(this.#crc, data);
+    const computed = checksum(this.#crc, data);
     if (computed !== stored) return 'the checksum of a record is not that of its bytes';
     this.#crc = computed;
     return { type, data };

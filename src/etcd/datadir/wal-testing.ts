@@ -1,17 +1,10 @@
 // For tests only: logs put together record by record, so that they can be wrong in any way.
 
-import { ALIGNMENT, AlignedMemory } from '../../base/aligned-memory.ts';
-import { Crc32c } from '../../base/crc32c.ts';
 import { bytesSource } from '../../bbolt/testing.ts';
 import { message } from '../store/bucket-testing.ts';
+import { checksum } from './checksum.ts';
 import type { WalSegment } from './wal-reader.ts';
 import { RECORD_TYPES } from './wal-segment.ts';
-
-const CRC32C = new Crc32c(new AlignedMemory(ALIGNMENT));
-
-export function crc32c(bytes: Uint8Array, before = 0): number {
-  return CRC32C.update(before, bytes);
-}
 
 /** A frame around the bytes of a record: length and padding, as encoder.go writes them. */
 export function frame(record: Uint8Array): Buffer {
@@ -30,7 +23,7 @@ export function frames(
   crc = 0,
 ): { readonly bytes: Buffer; readonly crc: number } {
   const parts = records.map(([type, data]) => {
-    if (type !== 'crc') crc = crc32c(data, crc);
+    if (type !== 'crc') crc = checksum(crc, data);
     const fields = [
       [1, RECORD_TYPES[type]],
       [2, BigInt(crc)],

@@ -12,6 +12,7 @@ import type { PageSource } from '../../bbolt/page-source.ts';
 import { estimateElements, planScan } from '../../bbolt/scan-plan.ts';
 import { walkTree } from '../../bbolt/walk.ts';
 import { checkContents, LeaseReferences } from './check-contents.ts';
+import { Chunks } from './chunks.ts';
 import type { DatabaseStatus } from './database-status.ts';
 import { PageSummaries } from './page-summaries.ts';
 import { followPartitioned } from './partitioned-records.ts';
@@ -29,6 +30,8 @@ export interface StoreWish {
   readonly hash?: boolean;
   /** Whether records are followed, and up to which revision; 0 for all. */
   readonly records?: bigint;
+  /** The revision and the counts, where neither hashes nor the history of records are asked for. */
+  readonly counts?: boolean;
   /** How many records are remembered at once, if not RECORDS_AT_ONCE; of more, the keys are parted. */
   readonly recordsAtOnce?: number;
   /** Told of all that is wrong. Without it the first that is wrong is an error. */
@@ -37,7 +40,7 @@ export interface StoreWish {
   readonly lost?: (range: LostRange) => void;
   /**
    * Shown all bytes of the source, in order, for who computes a digest of them; what goes beyond the database, too.
-   * The bytes are free again when it is done.
+   * The bytes are free again when it is done; until then others may be shown.
    */
   readonly seen?: (bytes: Uint8Array) => Promise<void> | undefined;
 }
@@ -64,8 +67,8 @@ const CHUNK_SIZE = 1024 * 1024;
 const LONG_CHUNK_SIZE = 4 * CHUNK_SIZE;
 /** Pages of the database for each leaf, from which on leaves are long. */
 const PAGES_OF_LONG_LEAF = 16;
-/** A chunk, what the scan puts together, and the tables of CRC-32C. */
-const MEMORY_SIZE = 2 * LONG_CHUNK_SIZE + ALIGNMENT;
+/** Two long chunks, what the scan puts together, and the tables of CRC-32C. */
+const MEMORY_SIZE = 3 * LONG_CHUNK_SIZE + ALIGNMENT;
 /** Some 250 MB. */
 const RECORDS_AT_ONCE = 4 * 1024 * 1024;
 /** Leaves by which the number of records is estimated. */
@@ -111,8 +114,8 @@ export async function readStore(source: PageSource, wish: StoreWish): Promise<Re
   return { meta, pagesReachable, status, liveKeys: totals.liveKeys, hashKV, ...counts };
 }
 
-function isStructureOnly({ hash, records }: StoreWish): boolean {
-  return hash !== true && records === undefined;
+function isStructureOnly({ hash, records, counts }: StoreWish): boolean {
+  return hash !== true && records === undefined && counts !== true;
 }
 
 interface Facts {
@@ -191,7 +194,7 @@ class StoreReading {
     const chunkSize = isOfLongLeaves ? LONG_CHUNK_SIZE : CHUNK_SIZE;
     const options = { wanted: leaves, ...(isOfLongLeaves ? { joinSize: chunkSize } : {}) };
     const scan = new PageScan(this.#memory, pageSize, pages, summaries, options);
-    const chunk = this.#memory.reserve(chunkSize);
+    await using chunks = new Chunks(this.#memory, chunkSize, (2 * LONG_CHUNK_SIZE) / chunkSize);
     const { size } = this.#source;
     const end = this.#wish.seen === undefined ? Math.min(size, pages * pageSize) : size;
     let hadLeaves = false;
@@ -204,12 +207,14 @@ class StoreReading {
         continue;
       }
       hadLeaves = hasLeaves;
+      const chunk = chunks.free() ?? (await chunks.nextFree());
       const bytes = this.#memory.view(chunk, length);
       await this.#source.read(bytes, offset);
       const seen = this.#wish.seen?.(bytes);
       scan.push(chunk, length);
-      if (seen !== undefined) await seen;
+      chunks.release(chunk, seen);
     }
+    await chunks.settle();
   }
 
   /** Where there are too many records to be remembered at once, they are followed after the walk. */
@@ -248,6 +253,7 @@ class StoreReading {
       summaries: this.#summaries,
       crc32c: this.#crc32c,
       records: columns && follower && { columns, follower },
+      isStructureOnly: this.#isStructureOnly,
       contents: this.#contents,
       found: this.#found,
       lost: this.#wish.lost,

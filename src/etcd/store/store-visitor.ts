@@ -34,6 +34,8 @@ export interface VisitorOptions {
   readonly records?:
     | { readonly columns: RecordColumns; readonly follower: RecordFollower }
     | undefined;
+  /** Whether nothing is asked for but that the walk reaches the leaves. */
+  readonly isStructureOnly?: boolean;
   /** Collects what is in the other buckets. */
   readonly contents?: StoreContents | undefined;
   /** Told of what is wrong in the records; without it the first that is none is an error. */
@@ -48,7 +50,6 @@ export interface VisitorOptions {
  */
 export class StoreVisitor implements TreeVisitor, ScannedPages {
   readonly #options: VisitorOptions;
-  /** Whether nothing is asked for but that the walk reaches the leaves. */
   readonly #isStructureOnly: boolean;
   readonly #liveKeys: LiveKeyCounter | undefined;
   readonly #record = new RecordReader();
@@ -63,7 +64,7 @@ export class StoreVisitor implements TreeVisitor, ScannedPages {
     this.#options = options;
     this.#subOrder = new SubOrder(options.records?.columns.compactRevision ?? 0n);
     const { finishedCompactRevision, scheduledCompactRevision } = options.facts;
-    this.#isStructureOnly = options.records === undefined && options.crc32c === undefined;
+    this.#isStructureOnly = options.isStructureOnly === true;
     // Who follows the records knows which of them are alive.
     if (options.records !== undefined || this.#isStructureOnly) return;
     this.#liveKeys = liveKeyCounter(finishedCompactRevision, scheduledCompactRevision);
