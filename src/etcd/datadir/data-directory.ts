@@ -153,8 +153,8 @@ export async function readDatabase(path: string): Promise<MemberDatabase | Etcdk
       source.close();
     }
   } catch (reason) {
-    if (reason instanceof EtcdkeepError) return reason;
-    throw reason;
+    if (!(reason instanceof EtcdkeepError)) throw reason;
+    return new EtcdkeepError(reason.code, reason.message, { ...reason.position, path });
   }
 }
 
