@@ -1,36 +1,10 @@
 // The closed set of error codes. docs/errors.md is generated from this table, and the CLI takes
 // its exit codes from it: nothing else decides either.
 
-/** What an error code means, wherever it is raised. */
-export interface ErrorMeaning {
-  /** Exit code of the command (docs/architecture.md, "Exit codes"). */
-  readonly exit: 1 | 2 | 3 | 4 | 5 | 130 | 143;
-  /** One plain sentence: when this happens. */
-  readonly when: string;
-  /** What to do next. An error raised with advice of its own overrides it. */
-  readonly advice: string;
-  /** Whether the same command can succeed later with nothing else changed. */
-  readonly retryable: boolean;
-}
+import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
+import { RECOVERY_ERROR_CODES } from './recovery-error-codes.ts';
 
-const failed = (when: string, advice: string, retryable = false): ErrorMeaning => ({
-  exit: 1,
-  when,
-  advice,
-  retryable,
-});
-const usage = (when: string, advice: string): ErrorMeaning => ({
-  exit: 2,
-  when,
-  advice,
-  retryable: false,
-});
-const refused = (when: string, advice: string): ErrorMeaning => ({
-  exit: 3,
-  when,
-  advice,
-  retryable: false,
-});
+export type { ErrorMeaning };
 
 const table = {
   // The command line.
@@ -298,16 +272,6 @@ const table = {
     retryable: false,
   },
 
-  // The data directory of a member.
-  'data-directory-invalid': failed(
-    'A directory that was named is not the data directory of an etcd member.',
-    'name the directory of --data-dir of that etcd, in which "member" is',
-  ),
-  'data-directory-in-use': refused(
-    'A process has the data directory of a member open, so what is in it changes while it is read.',
-    'stop that etcd first, or ask it instead: --endpoints',
-  ),
-
   // Making a data directory.
   'snapshot-without-digest': refused(
     "The file has no digest at its end, as a copy of a member's database has none: nothing tells whether its bytes are as they were.",
@@ -326,20 +290,6 @@ const table = {
     'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
   ),
 
-  // A lost quorum.
-  'quorum-alive': refused(
-    'Enough members answer for the cluster to go on by itself; a member that is started alone would be a second cluster.',
-    'see to the members that are missing; with a quorum they can be removed and added again',
-  ),
-  'clusters-differ': refused(
-    'What was named belongs to more than one cluster.',
-    'name only what belongs to the cluster that is to be brought back',
-  ),
-  'no-member-to-start': failed(
-    'Of all that was named, nothing is sound enough for a cluster to be started from it.',
-    'name the data directories of the other members, or restore a backup: etcdkeep restore BACKUP',
-  ),
-
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',
     'name one from the compact revision on',
@@ -352,6 +302,8 @@ const table = {
     'A compressed snapshot unpacks to more than there is room for, or than any snapshot has.',
     'unpack it by hand where there is room, and name the unpacked file',
   ),
+
+  ...RECOVERY_ERROR_CODES,
 
   // Ends that are nobody's fault.
   interrupted: {

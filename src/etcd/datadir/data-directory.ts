@@ -63,13 +63,15 @@ export interface DataDirectory {
   readonly brokenSnapshots: readonly BrokenSnapshot[];
   /** Indices of databases that a leader has sent and that have not taken the place of `db` yet. */
   readonly receivedDatabases: readonly bigint[];
-  /** What is wrong where it cannot be read: `database-damaged`, `file-failed`. */
+  /** What is wrong where it cannot be read: `database-damaged`, `file-failed`, or that it is in use. */
   readonly database: MemberDatabase | EtcdkeepError;
 }
 
 export interface DataDirectoryOptions {
   /** Where the log is, if not in the directory. */
   readonly walDirectory?: string | undefined;
+  /** Why its database is not to be read: a member writes to it. A log only grows, and is read all the same. */
+  readonly inUse?: EtcdkeepError | undefined;
 }
 
 /**
@@ -78,7 +80,7 @@ export interface DataDirectoryOptions {
  */
 export async function readDataDirectory(
   path: string,
-  { walDirectory = join(path, 'member', 'wal') }: DataDirectoryOptions = {},
+  { walDirectory = join(path, 'member', 'wal'), inUse }: DataDirectoryOptions = {},
 ): Promise<DataDirectory> {
   const snapDirectory = join(path, 'member', 'snap');
   const names = await namesIn(snapDirectory);
@@ -96,7 +98,7 @@ export async function readDataDirectory(
       const index = /^([0-9a-f]{16})\.snap\.db$/.exec(name)?.[1];
       return index === undefined ? [] : [BigInt(`0x${index}`)];
     }),
-    database: await readDatabase(databasePath),
+    database: inUse ?? (await readDatabase(databasePath)),
   };
 }
 

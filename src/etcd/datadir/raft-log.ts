@@ -123,20 +123,6 @@ export class RaftLog {
     return seen;
   }
 
-  /** The last index at which both logs have the same entry, so that all before it are the same; undefined if none. */
-  lastCommonIndex(other: RaftLog): bigint | undefined {
-    const last = this.lastIndex < other.lastIndex ? this.lastIndex : other.lastIndex;
-    // Terms change at the starts of runs alone: within a stretch without one, the logs agree on all of it or on nothing.
-    const starts = [...this.#terms, ...other.#terms].map((run) => run.index);
-    const stretches = [...new Set([...starts.map((start) => start - 1n), last])]
-      .filter((index) => index <= last)
-      .sort((left, right) => (left < right ? 1 : -1));
-    return stretches.find((index) => {
-      const term = this.termAt(index);
-      return term !== undefined && term === other.termAt(index);
-    });
-  }
-
   #restart(index: bigint): void {
     this.#base = index - 1n;
     this.#count = 0;
