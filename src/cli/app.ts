@@ -6,6 +6,7 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { list } from './commands/list.ts';
+import { quorumRestore } from './commands/quorum-restore.ts';
 import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
 import { snapshotDefrag } from './commands/snapshot-defrag.ts';
@@ -31,7 +32,7 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, list, show, verify, snapshot, clusterBackup },
+  routes: { backup, check, list, show, verify, snapshot, quorumRestore, clusterBackup },
   docs: {
     hideRoute: { clusterBackup: true },
     brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it',
