@@ -25,6 +25,7 @@ export function showQuorum(screen: Screen, found: QuorumRestore): void {
       row('silent', `${name === source ? '' : `${name}   `}${source}: ${reason.message}`),
     );
   }
+  screen.answer(row('why', whyLine(comparison)));
   screen.answer(row('cluster', clusterLine(comparison)));
   for (const line of acknowledgedLines(comparison)) screen.answer(row('lost', line));
   for (const note of plan.notes) screen.answer(row('note', note));
@@ -63,14 +64,20 @@ function revisionOf(progress: Ranked['progress']): string {
   if (progress.revision === undefined) return '';
   const beyond = progress.committedWritesBeyond;
   const after = expectedRevision(progress)!;
-  const more = beyond === 0 ? '' : `, ${after} with the ${formatCount(beyond)} writes of its log`;
+  const more = beyond === 0 ? '' : `, ${after} with ${counted(beyond, 'write')} of its log`;
   return `, revision ${progress.revision}${more}`;
 }
 
 function lossLine({ entries, writes }: NonNullable<Ranked['lost']>): string {
   if (entries === 0n) return 'has come as far';
-  const made = writes === undefined ? '' : `, ${formatCount(writes)} writes`;
-  return `choosing it loses ${formatCount(entries)} entries${made}`;
+  const made = writes === undefined ? '' : `, ${counted(writes, 'write')}`;
+  return `choosing it loses ${counted(entries, 'entry')}${made}`;
+}
+
+function counted(count: number | bigint, noun: 'entry' | 'write'): string {
+  const one = BigInt(count) === 1n;
+  const many = noun === 'entry' ? 'entries' : 'writes';
+  return `${formatCount(count)} ${one ? noun : many}`;
 }
 
 function warningsOf({ fromDirectory, fromEndpoint }: Candidate): string[] {
@@ -84,6 +91,15 @@ function warningsOf({ fromDirectory, fromEndpoint }: Candidate): string[] {
     : [];
   const warnings = findings.filter(({ severity }) => severity === 'warning');
   return [...runs, ...warnings.map(({ message }) => `warning: ${message}`)];
+}
+
+/** A member that is started alone keeps what it knows to be agreed on. */
+function whyLine({ ranked }: Comparison): string {
+  const [first, ...others] = ranked.filter(({ unfit }) => unfit.length === 0);
+  const reach = ({ candidate, progress }: Ranked): string =>
+    `${candidate.name} to entry ${progress.reach}`;
+  const rest = others.map(reach).join(', ');
+  return `what a start of it alone keeps goes furthest: ${reach(first!)}${rest === '' ? ', and there is no other' : `, ${rest}`}`;
 }
 
 function clusterLine({ clusterId, voters, votersSeen, majority }: Comparison): string {
@@ -106,7 +122,7 @@ function* acknowledgedLines({
     yield 'writes may be missing that only members have which were not read; name their data directories, if they can be had';
   }
   if (undecidedWrites > 0) {
-    yield `up to ${formatCount(undecidedWrites)} writes at the end of the logs, of which nobody knows whether they were agreed on: a start of one member drops them`;
+    yield `up to ${counted(undecidedWrites, 'write')} at the end of the logs that nobody knows to be agreed on: a start of one member drops them`;
   } else if (isComplete) {
     yield `nothing that was acknowledged: ${name} has it all`;
   }

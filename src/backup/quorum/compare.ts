@@ -111,7 +111,7 @@ function membersOf(candidates: readonly Candidate[]): readonly KnownMember[] {
   const [first] = knowing.toSorted((left, right) =>
     compare(progressOf(right).reach, progressOf(left).reach),
   );
-  return first?.members ?? [];
+  return (first?.members ?? []).toSorted((left, right) => left.name.localeCompare(right.name));
 }
 
 function* unfitOf(
