@@ -182,11 +182,8 @@ function kubeadmPlan(newest: Ranked, data: string, notes: readonly string[]): Qu
       restoreOnHost(name),
       {
         on: OTHERS,
-        what: 'take part again, one host after the other',
-        commands: [
-          `sudo mv ${data} ${data}-before`,
-          'sudo kubeadm join phase control-plane-join etcd --control-plane',
-        ],
+        what: 'take part again, one host after the other: add it with etcdctl member add on the first host, and put its manifest back with the --initial-cluster that this prints and --initial-cluster-state=existing',
+        commands: [`sudo mv ${data} ${data}-before`],
       },
     ],
     notes: [
