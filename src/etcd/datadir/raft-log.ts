@@ -73,24 +73,22 @@ export class RaftLog {
   append(entry: Entry, snapshot: bigint): string | undefined {
     const { index, term, type, data } = entry;
     if (index === 0n) return 'has the index 0';
-    if (this.#count === 0 && this.#base === 0n) this.#base = index - 1n;
-    if (index <= this.#base) this.#restart(index);
-    else if (index > this.lastIndex + 1n) {
-      if (snapshot < index - 1n) return `has the index ${index} after ${this.lastIndex}`;
-      this.#restart(index);
+    const isFirst = this.#count === 0 && this.#base === 0n;
+    const hasGap = !isFirst && index > this.lastIndex + 1n;
+    if (hasGap && snapshot < index - 1n) return `has the index ${index} after ${this.lastIndex}`;
+    const termBefore = this.termAt(index - 1n);
+    if (termBefore !== undefined && term < termBefore) {
+      return `of index ${index} has the term ${term} after ${termBefore}`;
     }
-    this.#truncate(index);
-    const lastTerm = this.#terms.at(-1)?.term;
-    if (lastTerm !== undefined && term < lastTerm) {
-      return `of index ${index} has the term ${term} after ${lastTerm}`;
-    }
-    if (lastTerm !== term) this.#terms.push({ index, term });
-    this.#push(type === 'normal' ? KINDS[this.#requests.kindOf(data)] : KINDS.other);
-    if (type === 'normal') return undefined;
     const changes = parseMemberChanges(entry);
     if (typeof changes === 'string') return `changes members and ${changes}`;
     if (this.#changes.length >= CHANGES_MAX) return 'is one of too many that change members';
-    this.#changes.push({ index, changes });
+    // An entry that is refused has changed nothing.
+    if (isFirst || hasGap || index <= this.#base) this.#restart(index);
+    this.#truncate(index);
+    if (this.#terms.at(-1)?.term !== term) this.#terms.push({ index, term });
+    this.#push(type === 'normal' ? KINDS[this.#requests.kindOf(data)] : KINDS.other);
+    if (type !== 'normal') this.#changes.push({ index, changes });
     return undefined;
   }
 
