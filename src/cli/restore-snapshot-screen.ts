@@ -94,7 +94,8 @@ function tellDropped(screen: Screen, { dropped }: RestoredSnapshot): void {
   const names = (isLearner: boolean): string[] =>
     dropped
       .filter((member) => member.isLearner === isLearner)
-      .map(({ id, name }) => name || hex(id));
+      .map(({ id, name }) => name || hex(id))
+      .sort();
   const gone = [named('member', names(false)), named('learner', names(true))].flat();
   if (gone.length === 0) return;
   screen.tell('dropped', `${gone.join('; ')}: of the old cluster, and unknown to the new one`);
