@@ -6,6 +6,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openFileSource } from '../../src/bbolt/file-source.ts';
 import { RECORD_TYPES, SegmentReader } from '../../src/etcd/datadir/wal-segment.ts';
 import { frames, type RecordType } from '../../src/etcd/datadir/wal-testing.ts';
+import { runCli } from '../cli/run.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { contentsOf, createMember } from '../compatibility/members.ts';
 import {
@@ -127,6 +128,22 @@ describeEachVersion('a restored directory', (version) => {
     expect(await findingsOf(await stopped(member), version)).toEqual(
       isHarmless ? [] : [expect.stringContaining('would come up healthy and empty')],
     );
+  });
+
+  it('is sound as etcdkeep leaves it, with and without a bump', async () => {
+    const file = await snapshotOf();
+    for (const bump of [[], ['--bump-revision=1000', '--mark-compacted']]) {
+      const dataDir = join(directoryForTest(), 'data');
+      const { code, stderr } = await runCli([
+        'snapshot',
+        'restore',
+        file,
+        `--data-dir=${dataDir}`,
+        ...bump,
+      ]);
+      expect(code, stderr).toBe(0);
+      expect(await findingsOf(dataDir, version)).toEqual([]);
+    }
   });
 
   it('is sound as every tool leaves it, where this version starts on it', async () => {
