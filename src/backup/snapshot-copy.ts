@@ -80,9 +80,14 @@ export async function copySnapshot(request: SnapshotCopyRequest): Promise<Snapsh
   }
 }
 
-async function copyPages(
+/**
+ * Copies all bytes of a database, and looks at them on the way. The copy is not synced.
+ * @returns what it holds, and SHA-256 of its bytes, hex
+ * @throws EtcdkeepError `database-damaged`, `disk-full`, `target-unwritable`, `file-failed`, and the signal's reason
+ */
+export async function copyPages(
   source: PageSource,
-  { to, progress, signal }: SnapshotCopyRequest,
+  { to, progress, signal }: Omit<SnapshotCopyRequest, 'file'>,
 ): Promise<{ readonly status: DatabaseStatus; readonly sha256: string }> {
   await using sha256 = startSha256(source.size);
   const hash = new OrderedHash(sha256);

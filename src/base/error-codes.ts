@@ -2,7 +2,7 @@
 // its exit codes from it: nothing else decides either.
 
 import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
-import { RESTORE_ERRORS } from './restore-error-codes.ts';
+import { RESTORE_ERROR_CODES } from './restore-error-codes.ts';
 
 export type { ErrorMeaning };
 
@@ -282,6 +282,7 @@ const table = {
     retryable: false,
   },
 
+  // Making a data directory.
   'snapshot-without-digest': refused(
     "The file has no digest at its end, as a copy of a member's database has none: nothing tells whether its bytes are as they were.",
     '--skip-hash-check restores it all the same: its structure and the history of every key are looked at instead',
@@ -299,7 +300,7 @@ const table = {
     'name a version from 3.4 to 3.7; for a newer database, a newer etcdkeep',
   ),
 
-  ...RESTORE_ERRORS,
+  ...RESTORE_ERROR_CODES,
 
   'revision-compacted': failed(
     'The revision that was asked for is below the one that the database is compacted to.',

@@ -1,4 +1,4 @@
-// What an error code means, and the usual kinds of them.
+// What is said of an error code, and the three kinds that most of them are of.
 
 /** What an error code means, wherever it is raised. */
 export interface ErrorMeaning {

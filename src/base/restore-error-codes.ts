@@ -1,8 +1,10 @@
-// The error codes of restoring a host: a part of the closed set in error-codes.ts.
+// The error codes of restoring a host, and of bringing back a cluster without a backup: a part of the closed set in
+// error-codes.ts.
 
 import { type ErrorMeaning, failed, refused } from './error-meaning.ts';
 
-export const RESTORE_ERRORS = {
+export const RESTORE_ERROR_CODES = {
+  // A host.
   'restore-running': refused(
     'Another restore of this host runs.',
     'wait for its end, or stop it: what it has begun can be gone on with',
@@ -55,5 +57,29 @@ export const RESTORE_ERRORS = {
   'vendor-script-failed': failed(
     "The host's own cluster-restore.sh is not there, or it has failed.",
     'its output is above; what was kept aside before it ran is named',
+  ),
+
+  // The data directory of a member.
+  'data-directory-invalid': failed(
+    'A directory that was named is not the data directory of an etcd member.',
+    'name the directory of --data-dir of that etcd, in which "member" is',
+  ),
+  'data-directory-in-use': refused(
+    'A process has the data directory of a member open, so what is in it changes while it is read.',
+    'stop that etcd first, or ask it instead: --endpoints',
+  ),
+
+  // A lost quorum.
+  'quorum-alive': refused(
+    'Enough members answer for the cluster to go on by itself; a member that is started alone would be a second cluster.',
+    'see to the members that are missing; with a quorum they can be removed and added again',
+  ),
+  'clusters-differ': refused(
+    'What was named belongs to more than one cluster.',
+    'name only what belongs to the cluster that is to be brought back',
+  ),
+  'no-member-to-start': failed(
+    'Of all that was named, nothing is sound enough for a cluster to be started from it.',
+    'name the data directories of the other members, or restore a backup: etcdkeep restore BACKUP',
   ),
 } as const satisfies Record<string, ErrorMeaning>;

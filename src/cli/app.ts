@@ -6,6 +6,7 @@ import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { list } from './commands/list.ts';
+import { quorumRestore } from './commands/quorum-restore.ts';
 import { restore } from './commands/restore.ts';
 import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
@@ -32,7 +33,7 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, list, show, verify, restore, snapshot, clusterBackup },
+  routes: { backup, check, list, show, verify, restore, quorumRestore, snapshot, clusterBackup },
   docs: {
     hideRoute: { clusterBackup: true },
     brief:

@@ -19,7 +19,7 @@ describeWithApiServer('the status of a restore', () => {
       api.kubeconfig(),
     );
   }, 60_000);
-  afterAll(() => api?.stop());
+  afterAll(() => api.stop());
 
   const look = (one: Scene = scene()) =>
     statusOf(new Host(one.root, 'openshift'), undefined, {

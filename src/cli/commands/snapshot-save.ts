@@ -1,6 +1,8 @@
 // etcdkeep snapshot save FILE: the flags and the lines of `etcdctl snapshot save`.
 
 import { buildCommand } from '@stricli/core';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { coldCopyDocument, tellColdCopy } from '../cold-copy-screen.ts';
 import {
   OUTPUT_FLAGS,
   type OutputFlags,
@@ -16,9 +18,14 @@ import { drawTransfer, snapshotDocument, tellProof } from '../snapshot-screen.ts
 
 interface Flags extends EtcdFlags, TransferFlags, OutputFlags {
   readonly overwrite: boolean;
+  readonly dataDir?: string;
+  readonly walDir?: string;
 }
 
 async function run(this: CommandContext, flags: Flags, path: string): Promise<void> {
+  const { dataDir, walDir } = flags;
+  if (dataDir !== undefined) return copy.call(this, { ...flags, dataDir }, path);
+  if (walDir !== undefined) throw new EtcdkeepError('usage', '--wal-dir goes with --data-dir');
   await withScreen(this, flags, async (screen) => {
     const etcd = withEnvironment(flags, this.process.env);
     // Loaded here, so that no other command, and not --help, waits for it.
@@ -39,6 +46,33 @@ async function run(this: CommandContext, flags: Flags, path: string): Promise<vo
   });
 }
 
+/** Of a member that does not run. */
+async function copy(
+  this: CommandContext,
+  flags: Flags & { readonly dataDir: string },
+  path: string,
+): Promise<void> {
+  const { dataDir, walDir, endpoints, overwrite } = flags;
+  if (endpoints !== undefined) {
+    throw new EtcdkeepError('usage', '--data-dir and --endpoints contradict each other', {
+      advice: 'name the data directory only where the member does not run',
+    });
+  }
+  await withScreen(this, flags, async (screen) => {
+    // Loaded here, so that no other command, and not --help, waits for it.
+    const { saveColdCopy } = await import('../../backup/cold-copy.ts');
+    screen.progress.start('snapshot');
+    const saved = await saveColdCopy({
+      ...{ dataDirectory: dataDir, walDirectory: walDir, to: path, overwrite },
+      progress: (bytes, totalBytes) => screen.progress.advance(bytes, totalBytes),
+      signal: this.signal,
+    });
+    screen.progress.start('');
+    tellColdCopy(screen, path, saved);
+    screen.document({ file: path, ...coldCopyDocument(saved) });
+  });
+}
+
 export const snapshotSave = buildCommand({
   func: run,
   parameters: {
@@ -52,6 +86,20 @@ export const snapshotSave = buildCommand({
         withNegated: false,
         brief: 'replace FILE if it exists',
       },
+      dataDir: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'dir',
+        brief: 'copy the database of a member that does not run, from its data directory',
+      },
+      walDir: {
+        kind: 'parsed',
+        parse: String,
+        optional: true,
+        placeholder: 'dir',
+        brief: "directory of that member's log, if it is not in its data directory",
+      },
     },
     positional: {
       kind: 'tuple',
@@ -64,8 +112,11 @@ export const snapshotSave = buildCommand({
       'Streams the database of one member to FILE, as etcdctl snapshot save does, and compares it',
       "with the member's own SHA-256, walks its tree and syncs it before FILE appears.",
       '',
+      'With --data-dir FILE is made of the database of a member that does not run: proven to be stopped, looked at as',
+      'a whole, with a digest of its own. It says how many writes of its log the database does not have.',
+      '',
       'Every flag can be set by the variable of etcdctl: --endpoints by ETCDCTL_ENDPOINTS, and so on.',
-      'Exit status: 0 saved, 1 failed, 2 usage, 3 FILE exists, 130 or 143 interrupted.',
+      'Exit status: 0 saved, 1 failed, 2 usage, 3 FILE exists or the member runs, 130 or 143 interrupted.',
     ].join('\n'),
   },
 });

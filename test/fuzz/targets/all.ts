@@ -1,6 +1,7 @@
 // Everything that takes bytes which somebody else wrote.
 import type { Target } from '../target.ts';
 import { ARCHIVES } from './archives.ts';
+import { DATA_DIRECTORIES } from './data-directories.ts';
 import { databases, largeDatabases } from './databases.ts';
 import { MESSAGES } from './messages.ts';
 import { storedObjects } from './objects.ts';
@@ -11,6 +12,7 @@ export const TARGETS: readonly Target[] = [
   databases,
   largeDatabases,
   ...ARCHIVES,
+  ...DATA_DIRECTORIES,
   ...MESSAGES,
   ...TEXTS,
   storedObjects,
