@@ -5,6 +5,7 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
+import { drill } from './commands/drill.ts';
 import { list } from './commands/list.ts';
 import { show } from './commands/show.ts';
 import { snapshotCheck } from './commands/snapshot-check.ts';
@@ -31,7 +32,7 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, list, show, verify, snapshot, clusterBackup },
+  routes: { backup, check, list, show, verify, drill, snapshot, clusterBackup },
   docs: {
     hideRoute: { clusterBackup: true },
     brief: 'Backs up the etcd of an OpenShift or Kubernetes control plane, and proves it',
