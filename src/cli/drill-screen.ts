@@ -143,7 +143,6 @@ export function drillDocument(drill: Drill): Record<string, unknown> {
       hashKV: grown.hashKV,
       revision: grown.revision.toString(),
       compactRevision: grown.compactRevision.toString(),
-      keys: Number(grown.keys),
     },
     recorded: recorded === true,
     ...(recorded === true || recorded === 'no record' ? {} : { notRecorded: recorded.message }),

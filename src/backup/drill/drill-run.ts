@@ -152,11 +152,10 @@ export class DrillRun {
 
   async #grow(etcd: EtcdProgram, client: EtcdClient, first: MemberPlace): Promise<void> {
     const { scratch, limit } = this.#request;
-    const { signal, milliseconds: timeoutMs } = limit;
-    const { written } = this.exercised!;
     const place = memberPlace(scratch, 2);
     const second = this.#member(etcd, place);
-    this.grown = await grow({ client, first, place, second, written, timeoutMs, signal });
+    const key = Buffer.concat([this.exercised!.written.prefix, Buffer.from('grown')]);
+    this.grown = await grow({ client, first, place, second, key, signal: limit.signal });
   }
 
   #member(program: EtcdProgram, place: MemberPlace): ScratchMember {

@@ -45,16 +45,9 @@ export async function exercise(client: EtcdClient, revision: bigint): Promise<Ex
   return { written, compactRevision, bytesBefore, bytesAfter };
 }
 
-/**
- * Expects what was written to be there, as one member sees it by itself.
- * @throws Shortfall; EtcdkeepError of the client
- */
-export async function demandWritten(
-  client: EtcdClient,
-  { prefix, values }: WrittenKeys,
-): Promise<void> {
+async function demandWritten(client: EtcdClient, { prefix, values }: WrittenKeys): Promise<void> {
   const rangeEnd = Buffer.from(withPrefix(prefix).upper!);
-  const { kvs } = await client.range(prefix, { rangeEnd, serializable: true });
+  const { kvs } = await client.range(prefix, { rangeEnd });
   const isSame = kvs.every(({ value }, number) => values[number]?.equals(value) === true);
   if (isSame && kvs.length === values.length) return;
   throw new Shortfall('bad', `of ${values.length} keys that were written, not all are there`);

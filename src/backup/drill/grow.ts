@@ -4,11 +4,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { EtcdClient } from '../../etcd/client/client.ts';
-import { demandWritten, type WrittenKeys } from './exercise.ts';
+import type { PeerHash } from './peer-hash.ts';
 import type { MemberPlace, ScratchMember } from './scratch-member.ts';
 import { Shortfall } from './shortfall.ts';
 
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 50;
 
 export interface GrowRequest {
   readonly client: EtcdClient;
@@ -17,8 +17,8 @@ export interface GrowRequest {
   /** Where the new one is to be, with nothing in it yet. */
   readonly place: MemberPlace;
   readonly second: ScratchMember;
-  readonly written: WrittenKeys;
-  readonly timeoutMs: number;
+  /** To write when the new member votes. */
+  readonly key: Uint8Array;
   readonly signal: AbortSignal;
 }
 
@@ -27,8 +27,6 @@ export interface Grown {
   readonly hashKV: number;
   readonly revision: bigint;
   readonly compactRevision: bigint;
-  /** Alive on both. */
-  readonly keys: bigint;
 }
 
 /**
@@ -36,26 +34,27 @@ export interface Grown {
  * @throws Shortfall; EtcdkeepError of the client; the signal's reason
  */
 export async function grow(request: GrowRequest): Promise<Grown> {
-  const { client, first, place, second, written, timeoutMs, signal } = request;
+  const { client, first, place, second, key, signal } = request;
   const id = await client.addLearner(place.peerUrl);
   second.start([first]);
-  const newcomer = await second.connect(timeoutMs, signal);
-  try {
-    await promote(client, id, signal);
-    const { header } = await client.status();
-    const revision = header!.revision;
-    await untilVoterAt(newcomer, revision, signal);
-    const grown = await compareMembers([client, newcomer], revision);
-    await demandWritten(newcomer, written);
-    return grown;
-  } finally {
-    newcomer.close();
-  }
+  await promote(client, id, second, signal);
+  // From now on, a write has to be in both logs.
+  const revision = await client.put(key, Buffer.from('both'));
+  const { hash, compactRevision } = await client.hashKV(revision);
+  const added = await peerHash(second, revision, signal);
+  compare(revision, { hash, compactRevision }, added);
+  return { hashKV: hash, revision, compactRevision };
 }
 
-/** A learner may not be asked for its hash. Until it has caught up, it may not vote either. */
-async function promote(client: EtcdClient, id: bigint, signal: AbortSignal): Promise<void> {
+/** Until it has caught up, it may not vote. */
+async function promote(
+  client: EtcdClient,
+  id: bigint,
+  second: ScratchMember,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
+    second.demandRunning();
     try {
       await client.promote(id);
       return;
@@ -64,38 +63,37 @@ async function promote(client: EtcdClient, id: bigint, signal: AbortSignal): Pro
         reason instanceof EtcdkeepError && /in sync with leader/.test(reason.message);
       if (!isBehind) throw reason;
     }
-    await sleep(INTERVAL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pause(signal);
   }
 }
 
-async function untilVoterAt(
-  client: EtcdClient,
+async function peerHash(
+  second: ScratchMember,
   revision: bigint,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<PeerHash> {
   for (;;) {
-    const { header, isLearner } = await client.status();
-    if (!isLearner && header!.revision >= revision) return;
-    await sleep(INTERVAL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    second.demandRunning();
+    const answer = await second.peerHash(revision, signal);
+    if (answer !== undefined) return answer;
+    await pause(signal);
   }
 }
 
-async function compareMembers(members: readonly EtcdClient[], revision: bigint): Promise<Grown> {
-  const [old, added] = await Promise.all(members.map((member) => askMember(member, revision)));
-  const words = (Object.keys(FIELDS) as (keyof typeof FIELDS)[])
-    .filter((field) => old![field] !== added![field])
-    .map((field) => `${FIELDS[field]} ${added![field]}, and the first one ${old![field]}`);
-  if (words.length === 0) return { ...old!, revision };
-  const [what] = words;
-  throw new Shortfall('bad', `a second member has at revision ${revision} ${what}`);
+function compare(revision: bigint, first: PeerHash, second: PeerHash): void {
+  if (first.compactRevision !== second.compactRevision) {
+    throw new Shortfall(
+      'bad',
+      `a second member is compacted up to revision ${second.compactRevision}, and the first up to ${first.compactRevision}`,
+    );
+  }
+  if (first.hash === second.hash) return;
+  throw new Shortfall(
+    'bad',
+    `a second member got something else: HashKV at revision ${revision} is ${second.hash} there, and ${first.hash} on the first`,
+  );
 }
 
-/** What two members must agree on. */
-const FIELDS = { compactRevision: 'compact revision', keys: 'keys:', hashKV: 'HashKV' } as const;
-
-async function askMember(member: EtcdClient, revision: bigint) {
-  const all = { rangeEnd: Buffer.of(0), countOnly: true, serializable: true };
-  const { count: keys } = await member.range(Buffer.of(0), { ...all, revision });
-  const { hash: hashKV, compactRevision } = await member.hashKV(revision);
-  return { keys, hashKV, compactRevision };
+async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(INTERVAL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

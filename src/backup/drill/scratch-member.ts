@@ -11,6 +11,7 @@ import { EtcdClient } from '../../etcd/client/client.ts';
 import { compareMinors } from '../../etcd/store/notes.ts';
 import { bareEnvironment, type EtcdProgram } from './etcd-programs.ts';
 import { lastWords } from './last-words.ts';
+import { askPeerHash, type PeerHash } from './peer-hash.ts';
 import type { Scratch } from './scratch.ts';
 import { Shortfall } from './shortfall.ts';
 
@@ -29,9 +30,10 @@ const SPARE_QUOTA_BYTES = 2 * 2 ** 30;
 /** Where a member of the cluster lies in the scratch directory, and how it is reached from there. */
 export interface MemberPlace {
   readonly name: string;
-  /** etcd makes a socket of that name where it works: a path of any length has a short name from there. */
-  readonly peerUrl: string;
+  /** etcd makes sockets of these names where it works. */
   readonly clientSocket: string;
+  readonly peerSocket: string;
+  readonly peerUrl: string;
   readonly dataDirectory: string;
   readonly log: string;
 }
@@ -39,10 +41,12 @@ export interface MemberPlace {
 /** @param number 1 for the first member */
 export function memberPlace({ path }: Scratch, number: number): MemberPlace {
   const name = `drill-${number}`;
+  const peerSocket = `localhost:${number}2`;
   return {
     name,
-    peerUrl: `unix://localhost:${number}2`,
     clientSocket: `localhost:${number}1`,
+    peerSocket,
+    peerUrl: `unix://${peerSocket}`,
     dataDirectory: join(path, `${name}.etcd`),
     log: join(path, `${name}.log`),
   };
@@ -105,11 +109,21 @@ export class ScratchMember {
   async connect(timeoutMs: number, signal: AbortSignal): Promise<EtcdClient> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#ending !== undefined) throw this.#shortfall(this.#ending);
+      this.demandRunning();
       const client = await this.#dial(timeoutMs, signal);
       if (client !== undefined) return client;
       await sleep(DIAL_INTERVAL_MS);
     }
+  }
+
+  /** HashKV as its peers ask for it; undefined until it has come to that revision. @throws the signal's reason */
+  peerHash(revision: bigint, signal: AbortSignal): Promise<PeerHash | undefined> {
+    return askPeerHash(this.#socketPath(this.#settings.place.peerSocket), revision, signal);
+  }
+
+  /** @throws Shortfall if it has ended; EtcdkeepError `disk-full` */
+  demandRunning(): void {
+    if (this.#ending !== undefined) throw this.#shortfall(this.#ending);
   }
 
   /**
@@ -138,14 +152,13 @@ export class ScratchMember {
   /** @returns undefined as long as it does not serve */
   async #dial(timeoutMs: number, signal: AbortSignal): Promise<EtcdClient | undefined> {
     const { scratch, place } = this.#settings;
-    const pid = this.#process!.pid;
     let client: EtcdClient | undefined;
     try {
       client = await EtcdClient.connect({
         endpoint: {
           url: `unix://${join(scratch.path, place.clientSocket)}`,
           secure: false,
-          address: { socketPath: `/proc/${pid}/cwd/${place.clientSocket}` },
+          address: { socketPath: this.#socketPath(place.clientSocket) },
         },
         credentials: {},
         insecureSkipVerify: false,
@@ -164,6 +177,11 @@ export class ScratchMember {
     }
     client?.close();
     return undefined;
+  }
+
+  /** The path of a socket may have 108 bytes (unix(7)); from where the process works it is short. */
+  #socketPath(name: string): string {
+    return `/proc/${this.#process!.pid}/cwd/${name}`;
   }
 
   #arguments(others: readonly MemberPlace[]): string[] {

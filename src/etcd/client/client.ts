@@ -39,8 +39,6 @@ export interface RangeOptions {
   readonly limit?: number;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
-  /** Answered from the member's own view, without a quorum. */
-  readonly serializable?: boolean;
   /** More than this is not taken, if not 16 MiB; in bytes. */
   readonly answerBytesMax?: number;
 }
