@@ -25,7 +25,7 @@ export function showDrill(screen: Screen, drill: Drill, now: Date): void {
   const say = (noun: string, fact: string): void => {
     screen.answer(`${noun.padEnd(NOUN_WIDTH)}${fact}`);
   };
-  const { examination, restored, isRestoredSame, compared, exercised, grown, result } = drill;
+  const { examination, restored, isRestoredSame, compared, result } = drill;
   const { snapshot, seen } = examination;
   say('backup', backupLine(drill, now));
   if (seen.length > 0) say('files', seen.join('; '));
@@ -43,14 +43,8 @@ export function showDrill(screen: Screen, drill: Drill, now: Date): void {
     const size = formatBytes(compared.bytes);
     say('', `${counted(compared.keys, 'key')}, ${size}: value, lease, revisions, version equal`);
   }
-  if (exercised !== undefined) say('written', exercisedLine(exercised));
-  if (grown !== undefined) {
-    say(
-      'grown',
-      `a second member joined empty, caught up and votes: HashKV ${grown.hashKV} at revision ${grown.revision} on both`,
-    );
-  }
-  if (result !== 'bad' && grown !== undefined) {
+  for (const [noun, fact] of workLines(drill)) say(noun, fact);
+  if (result !== 'bad' && drill.followed !== undefined) {
     say('proves', PROVES);
     say('not', PROVES_NOT);
   }
@@ -91,9 +85,26 @@ function etcdLine({ etcd, wanted }: Drill): string {
   return `${line}; the backup is of ${wanted}, which a later one reads as well`;
 }
 
-function exercisedLine({ written, bytesBefore, bytesAfter }: NonNullable<Drill['exercised']>) {
-  const sizes = `${formatBytes(Number(bytesBefore))} before, ${formatBytes(Number(bytesAfter))} after`;
-  return `${formatCount(written.values.length)} keys, read back; compacted; defragmented: ${sizes}`;
+/** How it worked as a cluster. */
+function workLines(drill: Drill): (readonly [noun: string, fact: string])[] {
+  const { defragmented, grown, exercised, followed } = drill;
+  const lines: [string, string][] = [];
+  if (defragmented !== undefined) {
+    const [before, after] = [defragmented.bytesBefore, defragmented.bytesAfter].map(formatBytes);
+    lines.push(['works', `defragmented: ${before} before, ${after} after`]);
+  }
+  if (grown !== undefined) {
+    lines.push(['', `a second member joined empty, got all of it and votes: ${hashLine(grown)}`]);
+  }
+  if (exercised !== undefined && followed !== undefined) {
+    const keys = counted(exercised.keys, 'key');
+    lines.push(['', `${keys} written and read, the past compacted: ${hashLine(followed)}`]);
+  }
+  return lines;
+}
+
+function hashLine({ hashKV, revision }: NonNullable<Drill['grown']>): string {
+  return `HashKV ${hashKV} at revision ${revision} on both`;
 }
 
 const COLOURS = { good: 'green', unproven: 'yellow', bad: 'red' } as const;
@@ -111,7 +122,8 @@ function verdictLine(screen: Screen, { result, recorded, milliseconds }: Drill):
 
 /** The same as a document. */
 export function drillDocument(drill: Drill): Record<string, unknown> {
-  const { examination, wanted, etcd, restored, compared, exercised, grown, recorded } = drill;
+  const { examination, wanted, etcd, restored, compared, grown, exercised, followed, recorded } =
+    drill;
   const { backup, snapshot } = examination;
   return {
     stamp: backup.stamp,
@@ -133,19 +145,20 @@ export function drillDocument(drill: Drill): Record<string, unknown> {
     restored,
     restoredIsSame: drill.isRestoredSame,
     compared,
-    written: exercised && {
-      keys: exercised.written.values.length,
-      compactRevision: exercised.compactRevision.toString(),
-      bytesBefore: Number(exercised.bytesBefore),
-      bytesAfter: Number(exercised.bytesAfter),
-    },
-    grown: grown && {
-      hashKV: grown.hashKV,
-      revision: grown.revision.toString(),
-      compactRevision: grown.compactRevision.toString(),
-    },
+    defragmented: drill.defragmented,
+    grown: grown && membersDocument(grown),
+    written: exercised && { keys: exercised.keys },
+    followed: followed && membersDocument(followed),
     recorded: recorded === true,
     ...(recorded === true || recorded === 'no record' ? {} : { notRecorded: recorded.message }),
     leftBehind: drill.leftBehind,
+  };
+}
+
+function membersDocument({ hashKV, revision, compactRevision }: NonNullable<Drill['grown']>) {
+  return {
+    hashKV,
+    revision: revision.toString(),
+    compactRevision: compactRevision.toString(),
   };
 }

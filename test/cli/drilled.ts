@@ -24,8 +24,9 @@ export interface DrillDocument {
   readonly restored?: { readonly leases: number; readonly changes: readonly string[] };
   readonly restoredIsSame?: boolean;
   readonly compared?: { readonly keys: number; readonly bytes: number };
-  readonly written?: { readonly keys: number; readonly bytesAfter: number };
+  readonly defragmented?: { readonly bytesBefore: number; readonly bytesAfter: number };
   readonly grown?: { readonly hashKV: number; readonly revision: string };
+  readonly written?: { readonly keys: number };
   readonly recorded: boolean;
 }
 

@@ -4,8 +4,17 @@ import { formatClock, formatCount } from '../../base/units.ts';
 import type { DrillFindings } from './drill.ts';
 
 export function evidenceOf(findings: DrillFindings, milliseconds: number): string {
-  const { examination, etcd, restored, isRestoredSame, compared, exercised, grown, reasons } =
-    findings;
+  const {
+    examination,
+    etcd,
+    restored,
+    isRestoredSame,
+    compared,
+    grown,
+    exercised,
+    followed,
+    reasons,
+  } = findings;
   const { status, hashKV } = examination.snapshot ?? {};
   const revision = status?.currentRevision;
   const parts = [...reasons];
@@ -21,12 +30,13 @@ export function evidenceOf(findings: DrillFindings, milliseconds: number): strin
       `restored, the database has the same revision ${revision}, ${formatCount(status!.liveKeys)} keys and HashKV ${hashKV}`,
     );
   }
-  if (exercised !== undefined) {
-    const { values } = exercised.written;
-    parts.push(`${formatCount(values.length)} keys written and read, compacted, defragmented`);
-  }
   if (grown !== undefined) {
     parts.push(`HashKV ${grown.hashKV} at revision ${grown.revision} on a second member as well`);
+  }
+  if (exercised !== undefined && followed !== undefined) {
+    const keys = formatCount(exercised.keys);
+    const hash = `HashKV ${followed.hashKV} at revision ${followed.revision} on both`;
+    parts.push(`${keys} keys written and read, compacted: ${hash}`);
   }
   return [...parts, ...examination.seen, `took ${formatClock(milliseconds)}`].join('; ');
 }

@@ -11,11 +11,12 @@ import type { SnapshotProof } from '../verify-snapshot.ts';
 import { turnOffAuthentication } from './authentication.ts';
 import { compareHash } from './compare-hash.ts';
 import { type ComparedKeys, compareKeys } from './compare-keys.ts';
+import { type ComparedMembers, compareMembers } from './compare-members.ts';
 import { compareRestored, databaseIn } from './compare-restored.ts';
 import type { EtcdProgram } from './etcd-programs.ts';
-import { type Exercised, exercise } from './exercise.ts';
+import { type Exercised, exercise, ownPrefix } from './exercise.ts';
 import { readExpected } from './expected.ts';
-import { type Grown, grow } from './grow.ts';
+import { grow } from './grow.ts';
 import type { Scratch } from './scratch.ts';
 import { type MemberPlace, memberPlace, ScratchMember } from './scratch-member.ts';
 import { Shortfall } from './shortfall.ts';
@@ -26,8 +27,9 @@ export type DrillStep =
   | 'restoring'
   | 'starting etcd'
   | 'comparing'
-  | 'writing and compacting'
-  | 'adding a member';
+  | 'defragmenting'
+  | 'adding a member'
+  | 'writing and compacting';
 
 export interface DrillRunRequest {
   readonly plain: PlainSnapshot;
@@ -51,6 +53,12 @@ export interface Restored {
   readonly changes: readonly string[];
 }
 
+/** Size of the database before and after. */
+export interface Defragmented {
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 export class DrillRun {
   readonly #request: DrillRunRequest;
   readonly #members: ScratchMember[] = [];
@@ -60,8 +68,12 @@ export class DrillRun {
   isRestoredSame = false;
   /** HashKV, revision and all keys are as in the snapshot. */
   compared: ComparedKeys | undefined;
+  defragmented: Defragmented | undefined;
+  /** The second member had the same as the first when it had joined; */
+  grown: ComparedMembers | undefined;
   exercised: Exercised | undefined;
-  grown: Grown | undefined;
+  /** and it still had after all that was written. */
+  followed: ComparedMembers | undefined;
 
   constructor(request: DrillRunRequest) {
     this.#request = request;
@@ -133,10 +145,9 @@ export class DrillRun {
       // Leases end after two seconds at the earliest: what is newest is asked for before that.
       await compareHash(client, expected);
       this.compared = await compareKeys(client, expected, progress);
-      begin('writing and compacting');
-      this.exercised = await exercise(client, expected.revision);
-      begin('adding a member');
-      await this.#grow(etcd, client, place);
+      begin('defragmenting');
+      this.defragmented = await defragment(client);
+      await this.#grow(etcd, client, place, expected.revision);
     } finally {
       source.close();
     }
@@ -150,12 +161,23 @@ export class DrillRun {
     return this.#client;
   }
 
-  async #grow(etcd: EtcdProgram, client: EtcdClient, first: MemberPlace): Promise<void> {
-    const { scratch, limit } = this.#request;
+  async #grow(
+    etcd: EtcdProgram,
+    client: EtcdClient,
+    first: MemberPlace,
+    revision: bigint,
+  ): Promise<void> {
+    const { scratch, limit, begin } = this.#request;
+    const { signal } = limit;
+    begin('adding a member');
     const place = memberPlace(scratch, 2);
     const second = this.#member(etcd, place);
-    const key = Buffer.concat([this.exercised!.written.prefix, Buffer.from('grown')]);
-    this.grown = await grow({ client, first, place, second, key, signal: limit.signal });
+    const prefix = ownPrefix();
+    const key = Buffer.concat([prefix, Buffer.from('grown')]);
+    this.grown = await grow({ client, first, place, second, key, signal });
+    begin('writing and compacting');
+    this.exercised = await exercise(client, prefix, revision);
+    this.followed = await compareMembers(client, second, this.exercised.revision, signal);
   }
 
   #member(program: EtcdProgram, place: MemberPlace): ScratchMember {
@@ -176,4 +198,12 @@ export class DrillRun {
     const result = reason.code === 'request-failed' ? 'bad' : 'unproven';
     return new Shortfall(result, `etcd ${this.#request.etcd?.version}: ${reason.message}`);
   }
+}
+
+/** While it does, the member answers nobody. */
+async function defragment(client: EtcdClient): Promise<Defragmented> {
+  const before = await client.status();
+  await client.defragment();
+  const after = await client.status();
+  return { bytesBefore: Number(before.dbSize), bytesAfter: Number(after.dbSize) };
 }

@@ -155,8 +155,9 @@ async function shortfallOf(run: DrillRun): Promise<Shortfall | undefined> {
   }
 }
 
-function foundBy({ restored, isRestoredSame, compared, exercised, grown }: DrillRun) {
-  return { restored, isRestoredSame, compared, exercised, grown };
+function foundBy(run: DrillRun) {
+  const { restored, isRestoredSame, compared, defragmented, grown, exercised, followed } = run;
+  return { restored, isRestoredSame, compared, defragmented, grown, exercised, followed };
 }
 
 function judge(findings: DrillFindings, shortfall: Shortfall | undefined): DrillFindings {

@@ -1,5 +1,5 @@
-// Tries whether a member that was made of a snapshot works as any other: it takes writes, forgets the past, and makes its
-// database smaller. The keys are the drill's own; those of the snapshot stay as they are.
+// Tries whether a cluster that was made of a snapshot works as any other: it takes writes and forgets the past. The keys
+// are the drill's own; those of the snapshot stay as they are.
 
 import { randomBytes } from 'node:crypto';
 import { EtcdkeepError } from '../../base/errors.ts';
@@ -12,51 +12,44 @@ const VALUE_BYTES = 256;
 /** Requests under way at once. */
 const BATCH = 50;
 
-/** Keys that were written, and what was written to them. */
-export interface WrittenKeys {
-  readonly prefix: Buffer;
-  readonly values: readonly Buffer[];
-}
-
 export interface Exercised {
-  readonly written: WrittenKeys;
+  /** Keys that were written, and read back. */
+  readonly keys: number;
+  /** After all of it. */
+  readonly revision: bigint;
   /** Up to where it is compacted now. */
   readonly compactRevision: bigint;
-  /** Size of the database before and after it was defragmented. */
-  readonly bytesBefore: bigint;
-  readonly bytesAfter: bigint;
+}
+
+/** What the drill writes begins with it. Of 128 random bits: it is nobody else's. */
+export function ownPrefix(): Buffer {
+  return Buffer.from(`etcdkeep-drill/${randomBytes(16).toString('hex')}/`);
 }
 
 /**
- * Writes, compacts between what it wrote, defragments, and reads what it wrote.
+ * Writes, compacts between what it wrote, and reads what it wrote.
  * @param revision of the snapshot, which is compacted too
  * @throws Shortfall; EtcdkeepError of the client
  */
-export async function exercise(client: EtcdClient, revision: bigint): Promise<Exercised> {
-  const written = await write(client);
-  await demandWritten(client, written);
-  const { header, dbSize: bytesBefore } = await client.status();
+export async function exercise(
+  client: EtcdClient,
+  prefix: Buffer,
+  revision: bigint,
+): Promise<Exercised> {
+  const own = Buffer.concat([prefix, Buffer.from('written/')]);
+  const values = Array.from({ length: KEYS }, () => randomBytes(VALUE_BYTES));
+  await write(client, own, values);
+  const { header } = await client.status();
   const compactRevision = header!.revision - BigInt(KEYS / 2);
   await client.compact(compactRevision);
   await demandCompacted(client, revision);
-  await client.defragment();
-  await demandWritten(client, written);
-  const { dbSize: bytesAfter } = await client.status();
-  return { written, compactRevision, bytesBefore, bytesAfter };
+  await demandWritten(client, own, values);
+  // In every log it comes behind the compaction.
+  const last = await client.put(Buffer.concat([prefix, Buffer.from('compacted')]), Buffer.of());
+  return { keys: KEYS, revision: last, compactRevision };
 }
 
-async function demandWritten(client: EtcdClient, { prefix, values }: WrittenKeys): Promise<void> {
-  const rangeEnd = Buffer.from(withPrefix(prefix).upper!);
-  const { kvs } = await client.range(prefix, { rangeEnd });
-  const isSame = kvs.every(({ value }, number) => values[number]?.equals(value) === true);
-  if (isSame && kvs.length === values.length) return;
-  throw new Shortfall('bad', `of ${values.length} keys that were written, not all are there`);
-}
-
-async function write(client: EtcdClient): Promise<WrittenKeys> {
-  // 128 bits: it is nobody else's.
-  const prefix = Buffer.from(`etcdkeep-drill/${randomBytes(16).toString('hex')}/`);
-  const values = Array.from({ length: KEYS }, () => randomBytes(VALUE_BYTES));
+async function write(client: EtcdClient, prefix: Buffer, values: readonly Buffer[]): Promise<void> {
   for (let first = 0; first < KEYS; first += BATCH) {
     const batch = values.slice(first, first + BATCH);
     await Promise.all(
@@ -66,7 +59,18 @@ async function write(client: EtcdClient): Promise<WrittenKeys> {
       }),
     );
   }
-  return { prefix, values };
+}
+
+async function demandWritten(
+  client: EtcdClient,
+  prefix: Buffer,
+  values: readonly Buffer[],
+): Promise<void> {
+  const rangeEnd = Buffer.from(withPrefix(prefix).upper!);
+  const { kvs } = await client.range(prefix, { rangeEnd });
+  const isSame = kvs.every(({ value }, number) => values[number]?.equals(value) === true);
+  if (isSame && kvs.length === values.length) return;
+  throw new Shortfall('bad', `of ${values.length} keys that were written, not all are there`);
 }
 
 /** etcd must know that the past is gone; what is left of it is told by HashKV. */

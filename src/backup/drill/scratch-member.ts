@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, messageOf, systemCodeOf, writeError } from '../../base/errors.ts';
@@ -21,6 +21,8 @@ const NO_FSYNC_SINCE = '3.5';
 const DIAL_INTERVAL_MS = 50;
 const DIAL_TIMEOUT_MS = 5000;
 const KEEPALIVE_MS = 10_000;
+/** With less than that, nothing of etcd's can be written. */
+const FULL_BYTES = 1 << 20;
 /** After a connection broke, for the process to end as well. */
 const ENDING_MS = 1000;
 
@@ -121,6 +123,22 @@ export class ScratchMember {
     return askPeerHash(this.#socketPath(this.#settings.place.peerSocket), revision, signal);
   }
 
+  /**
+   * Its revision, if it has applied the log up to an index.
+   * @returns undefined if it has not, and as long as it does not serve
+   * @throws the signal's reason
+   */
+  async revisionAt(appliedIndex: bigint, signal: AbortSignal): Promise<bigint | undefined> {
+    const client = await this.#dial(DIAL_TIMEOUT_MS, signal);
+    if (client === undefined) return undefined;
+    try {
+      const { header, raftAppliedIndex } = await client.status();
+      return raftAppliedIndex >= appliedIndex ? header!.revision : undefined;
+    } finally {
+      client.close();
+    }
+  }
+
   /** @throws Shortfall if it has ended; EtcdkeepError `disk-full` */
   demandRunning(): void {
     if (this.#ending !== undefined) throw this.#shortfall(this.#ending);
@@ -212,11 +230,11 @@ export class ScratchMember {
       return new Shortfall('unproven', `${title} cannot be started: ${messageOf(failure)}`);
     }
     const words = lastWords(readFileSync(place.log, 'utf8'));
-    if (/no space left on device/.test(words)) {
+    if (/no space left on device/.test(words) || isFull(scratch.path)) {
       return new EtcdkeepError('disk-full', 'no space is left for the drill', {
         path: scratch.path,
         advice: 'free some space, or name another directory with --scratch',
-        facts: [['etcd says', words]],
+        facts: words === '' ? [] : [['etcd says', words]],
       });
     }
     if (code === null) return new Shortfall('unproven', `${title} was ended by ${signal}`);
@@ -236,4 +254,10 @@ function openLog(path: string): number {
   } catch (reason) {
     throw writeError(reason, "write the member's log", path);
   }
+}
+
+/** Where there is no room for its log either, etcd ends without a word. */
+function isFull(directory: string): boolean {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize < FULL_BYTES;
 }
