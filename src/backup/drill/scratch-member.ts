@@ -1,7 +1,7 @@
 // A member of etcd that runs in a scratch directory, for the drill alone. It listens on sockets there, and on no port:
 // nobody else can reach it, and it reaches nobody.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, messageOf, systemCodeOf, writeError } from '../../base/errors.ts';
 import { EtcdClient } from '../../etcd/client/client.ts';
 import { compareMinors } from '../../etcd/store/notes.ts';
-import { bareEnvironment, type EtcdProgram } from './etcd-programs.ts';
+import type { EtcdProgram } from './etcd-programs.ts';
 import { lastWords } from './last-words.ts';
 import { askPeerHash, type PeerHash } from './peer-hash.ts';
 import type { Scratch } from './scratch.ts';
@@ -21,6 +21,8 @@ const NO_FSYNC_SINCE = '3.5';
 const DIAL_INTERVAL_MS = 50;
 const DIAL_TIMEOUT_MS = 5000;
 const KEEPALIVE_MS = 10_000;
+/** What a shell ends with where it cannot start a program (POSIX, Shell Command Language, 2.8.2). */
+const NOT_STARTED = [126, 127];
 /** With less than that, nothing of etcd's can be written. */
 const FULL_BYTES = 1 << 20;
 /** After a connection broke, for the process to end as well. */
@@ -86,14 +88,7 @@ export class ScratchMember {
   start(others: readonly MemberPlace[]): void {
     const { program, scratch, place } = this.#settings;
     const log = openLog(place.log);
-    // A group of its own: no key on the terminal reaches it, and a script takes what it runs with it. etcd would take
-    // the caller's ETCD_ variables for flags.
-    const child = spawn(program.path, this.#arguments(others), {
-      cwd: scratch.path,
-      detached: true,
-      env: bareEnvironment(),
-      stdio: ['ignore', log, log],
-    });
+    const child = scratch.start(program.path, this.#arguments(others), log);
     closeSync(log);
     this.#process = child;
     const exit = once(child, 'exit') as Promise<[Ending['code'], Ending['signal']]>;
@@ -101,7 +96,6 @@ export class ScratchMember {
       ([code, signal]) => (this.#ending = { code, signal }),
       (failure: unknown) => (this.#ending = { code: null, signal: null, failure }),
     );
-    if (child.pid !== undefined) scratch.noteProcess(child.pid);
   }
 
   /**
@@ -236,6 +230,9 @@ export class ScratchMember {
         advice: 'free some space, or name another directory with --scratch',
         facts: words === '' ? [] : [['etcd says', words]],
       });
+    }
+    if (code !== null && NOT_STARTED.includes(code)) {
+      return new Shortfall('unproven', `${title} cannot be started: ${words}`);
     }
     if (code === null) return new Shortfall('unproven', `${title} was ended by ${signal}`);
     // A release of tomorrow may have other flags.

@@ -3,8 +3,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, lstatSync } from 'node:fs';
-import { access, constants, mkdtemp, statfs } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
+import { access, constants, mkdtemp, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { namesIn } from '../../base/directory-names.ts';
@@ -12,6 +12,7 @@ import { EtcdkeepError, readError, writeError } from '../../base/errors.ts';
 import { mayStillRun, processLabel } from '../../base/process-label.ts';
 import { roomFor } from '../../base/room.ts';
 import { formatBytes } from '../../base/units.ts';
+import { bareEnvironment } from './etcd-programs.ts';
 
 /** How its name begins; the label of its process and six letters follow. No backup takes it for one of its own. */
 const PREFIX = '.etcdkeep-drill-';
@@ -25,11 +26,12 @@ const LARGE_TEMPORARY = '/var/tmp';
 /** Magic numbers of tmpfs and ramfs (statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 
-// Its input ends with whoever started it. What is no more may have left its number to another process, which does not
-// work in the directory.
+// Its input ends with whoever started it. From then on nothing more is started: what is to be, notes itself first. What is
+// no more may have left its number to another process, which does not work in the directory.
 const WATCH = `
 cat >/dev/null
-for pid in $(cat "$1/${PROCESSES}" 2>/dev/null); do
+mv "$1/${PROCESSES}" "$1/ended" && mkdir "$1/${PROCESSES}"
+for pid in $(cat "$1/ended"); do
   tries=0
   while [ "/proc/$pid/cwd" -ef "$1" ] && [ $tries -lt 10 ]; do
     kill -s KILL -- "-$pid"
@@ -39,6 +41,9 @@ for pid in $(cat "$1/${PROCESSES}" 2>/dev/null); do
 done
 rm -rf -- "$1"
 `;
+
+/** Where its number cannot be noted, nothing is started. */
+const START = `echo $$ >>${PROCESSES} && exec "$@"`;
 
 /** Where a scratch directory is made if nobody says it: on a disk, if that can be had. */
 export async function defaultParent(
@@ -88,23 +93,27 @@ export class Scratch {
    */
   static async make(parent: string): Promise<Scratch> {
     await sweep(parent);
-    let path: string;
     try {
-      path = await mkdtemp(join(parent, `${PREFIX}${processLabel()}-`));
+      const path = await mkdtemp(join(parent, `${PREFIX}${processLabel()}-`));
+      await writeFile(join(path, PROCESSES), '', { mode: 0o600 });
+      return new Scratch(path, await startWatch(path, 'pipe'));
     } catch (reason) {
       throw writeError(reason, 'make a directory for the drill', parent);
     }
-    return new Scratch(path, await startWatch(path, 'pipe'));
   }
 
-  /** Says that a process works in it, which leads a process group of its own. @throws EtcdkeepError `disk-full`, `file-failed` */
-  noteProcess(pid: number): void {
-    const path = join(this.path, PROCESSES);
-    try {
-      appendFileSync(path, `${pid}\n`);
-    } catch (reason) {
-      throw writeError(reason, 'note what runs in the drill', path);
-    }
+  /**
+   * Starts a program that works in it, and is ended with it.
+   * @param log file descriptor for its stdout and stderr
+   */
+  start(path: string, args: readonly string[], log: number): ChildProcess {
+    // A group of its own: no key on the terminal reaches it, and a script takes what it runs with it.
+    return spawn('/bin/sh', ['-c', START, 'etcdkeep-drill', path, ...args], {
+      cwd: this.path,
+      detached: true,
+      env: bareEnvironment(),
+      stdio: ['ignore', log, log],
+    });
   }
 
   /** Ends what still runs in it, and removes it. @returns whether it is gone */
