@@ -35,7 +35,9 @@ function sentence({ msg, error }: LogLine): string {
 }
 
 function shown(text: string): string {
-  const plain = text.replaceAll(/\p{C}+/gu, ' ').trim();
-  const short = plain.length > LENGTH_MAX ? `${plain.slice(0, LENGTH_MAX)}...` : plain;
-  return short.replace(/\.$/, '');
+  const plain = text
+    .replaceAll(/[\p{C}\s]+/gu, ' ')
+    .trim()
+    .replace(/[.\s]+$/, '');
+  return plain.length > LENGTH_MAX ? `${plain.slice(0, LENGTH_MAX)}…` : plain;
 }
