@@ -5,6 +5,7 @@ import { parseBytes } from '../src/cli/parse.ts';
 import { findRelease } from '../test/servers/binaries.ts';
 import { ETCD_VERSIONS, type EtcdBinaries } from '../test/servers/versions.ts';
 import { benchReaders, READERS } from './readers.ts';
+import { benchRestore } from './restore.ts';
 import { benchSave } from './save.ts';
 
 const { values, positionals } = parseArgs({
@@ -14,7 +15,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
   },
 });
-const names: readonly string[] = ['save', ...READERS];
+const names: readonly string[] = ['save', ...READERS, 'restore'];
 if (positionals.length === 0 || !positionals.every((name) => names.includes(name))) {
   console.error(`Usage: npm run bench -- ${names.join('|')}... [--size 1GiB] [--rounds 5]`);
   process.exit(2);
@@ -27,6 +28,7 @@ const options = {
 if (positionals.includes('save')) await benchSave(options);
 const readers = READERS.filter((name) => positionals.includes(name));
 if (readers.length > 0) await benchReaders({ ...options, readers });
+if (positionals.includes('restore')) await benchRestore(options);
 
 async function newestRelease(): Promise<EtcdBinaries> {
   const found = await findRelease(ETCD_VERSIONS.at(-1)!);

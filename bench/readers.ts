@@ -2,14 +2,15 @@
 //
 //   npm run bench -- status check hashkv verify [--size 1GiB] [--rounds 5]
 
-import { closeSync, copyFileSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, formatCount } from '../src/base/units.ts';
 import { type FoundBbolt, prepareBbolt } from '../test/servers/bbolt.ts';
 import type { EtcdBinaries } from '../test/servers/versions.ts';
 import { ETCDKEEP, type Measured, measure, median } from './measure.ts';
-import { type BenchSnapshot, takeSnapshots } from './snapshots.ts';
+import { type BenchSnapshot, takeSnapshots, warm } from './snapshots.ts';
+import { row } from './table.ts';
 
 /** What is measured. The targets are the project's own; one that is missed is said, and fails nothing. */
 interface Race {
@@ -122,16 +123,4 @@ async function run(reader: Reader, race: Race, { path }: BenchSnapshot, rounds: 
   console.log(
     `${' '.repeat(10)}wanted: wall <= ${race.wall}, peak <= ${formatBytes(PEAK_MAX)}${memory}: ${isMet ? 'met' : 'NOT met'}`,
   );
-}
-
-/** Reads a file, so that it is in memory for both. */
-function warm(path: string): void {
-  const file = openSync(path, 'r');
-  const buffer = Buffer.alloc(8 << 20);
-  while (readSync(file, buffer) > 0);
-  closeSync(file);
-}
-
-function row(name: string, cells: readonly string[]): string {
-  return name.padEnd(10) + cells.map((cell) => cell.padStart(10)).join('');
 }

@@ -2,6 +2,7 @@
 // few large ones.
 
 import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFileSource } from '../src/bbolt/file-source.ts';
 import { readDatabaseStatus } from '../src/etcd/store/database-status.ts';
@@ -30,8 +31,26 @@ export async function takeSnapshots(
 ): Promise<BenchSnapshot[]> {
   return [
     await takeSnapshot(directory, release, 'many small objects', smallObjects(0, sizeBytes)),
-    await takeSnapshot(directory, release, 'few large objects', largeObjects(sizeBytes)),
+    await takeLargeSnapshot(directory, release, 'few large objects', sizeBytes),
   ];
+}
+
+/** One of few large objects. @param sizeBytes of all values, about */
+export function takeLargeSnapshot(
+  directory: string,
+  release: EtcdBinaries,
+  name: string,
+  sizeBytes: number,
+): Promise<BenchSnapshot> {
+  return takeSnapshot(directory, release, name, largeObjects(sizeBytes));
+}
+
+/** Reads a file, so that it is in memory for both. */
+export function warm(path: string): void {
+  const file = openSync(path, 'r');
+  const buffer = Buffer.alloc(8 << 20);
+  while (readSync(file, buffer) > 0);
+  closeSync(file);
 }
 
 async function takeSnapshot(

@@ -43,13 +43,19 @@ export class StagedDirectory implements AsyncDisposable {
   static async begin(target: string): Promise<StagedDirectory> {
     const parent = dirname(target);
     const madeParent = await makeDirectory(parent, true);
+    let staging: string;
     try {
-      const staging = await makeStagingDirectory(parent);
-      const directory = new StagedDirectory(target, staging, madeParent);
+      staging = await makeStagingDirectory(parent);
+    } catch (reason) {
+      await removeEmpty(parent, madeParent);
+      throw reason;
+    }
+    const directory = new StagedDirectory(target, staging, madeParent);
+    try {
       await makeDirectory(directory.path);
       return directory;
     } catch (reason) {
-      await removeEmpty(parent, madeParent);
+      await directory[Symbol.asyncDispose]();
       throw reason;
     }
   }

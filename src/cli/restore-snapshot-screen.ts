@@ -94,14 +94,15 @@ function tellDropped(screen: Screen, { dropped }: RestoredSnapshot): void {
   const names = (isLearner: boolean): string[] =>
     dropped
       .filter((member) => member.isLearner === isLearner)
-      .map(({ id, name }) => name || hex(id));
-  const [voters, learners] = [names(false), names(true)];
-  const gone = [
-    ...(voters.length > 0 ? [`members ${voters.join(', ')}`] : []),
-    ...(learners.length > 0 ? [`learners ${learners.join(', ')}`] : []),
-  ];
+      .map(({ id, name }) => name || hex(id))
+      .sort();
+  const gone = [named('member', names(false)), named('learner', names(true))].flat();
   if (gone.length === 0) return;
   screen.tell('dropped', `${gone.join('; ')}: of the old cluster, and unknown to the new one`);
+}
+
+function named(noun: string, names: readonly string[]): string[] {
+  return names.length === 0 ? [] : [`${noun}${names.length === 1 ? '' : 's'} ${names.join(', ')}`];
 }
 
 function tellAlarms(screen: Screen, { alarms, alarmsCleared }: RestoredSnapshot): void {

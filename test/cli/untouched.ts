@@ -13,6 +13,16 @@ export async function listingOf(directory: string): Promise<Record<string, strin
   return Object.fromEntries(entries);
 }
 
+/** SHA-256 of every file below a directory, by its name. */
+export async function digestsOf(directory: string): Promise<Record<string, string>> {
+  const listing = Object.entries(await listingOf(directory));
+  const files = listing.flatMap(([name, what]) => {
+    const digest = /, ([0-9a-f]{64})$/.exec(what)?.[1];
+    return digest === undefined ? [] : [[name, digest] as const];
+  });
+  return Object.fromEntries(files);
+}
+
 async function describeEntry(path: string): Promise<string> {
   const found = await lstat(path, { bigint: true });
   const mode = (found.mode & 0o7777n).toString(8);

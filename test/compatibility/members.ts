@@ -45,15 +45,17 @@ export interface MemberOptions {
   readonly directory: string;
   /** Issues its certificates, for mutual TLS; plain HTTP if there is none. */
   readonly authority?: CertificateAuthority;
+  /** What stands before its command line. */
+  readonly launcher?: readonly string[];
 }
 
 /** Makes a member without starting it. */
 export async function createMember(options: MemberOptions): Promise<EtcdMember> {
-  const { version, name, directory, authority } = options;
+  const { version, name, directory, authority, launcher = [] } = options;
   const address = await freeLoopbackAddress();
   const tls = authority && (await issueFor(authority, name, address));
   const binaries = await binariesOf(version);
-  return new EtcdMember({ binaries, name, address, directory, tls, flags: [] });
+  return new EtcdMember({ binaries, name, address, directory, tls, flags: [], launcher });
 }
 
 async function issueFor(
@@ -92,7 +94,9 @@ export async function bootRestored(
   { flags = [], by = 'etcdutl', root }: BootOptions = {},
 ): Promise<RestoredMember> {
   const directory = temporaryDirectory();
-  const member = await createMember({ version, name: 'restored', directory });
+  // It holds log and database against each other when it starts (server/verify/verify.go, since 3.5).
+  const launcher = ['env', 'ETCD_VERIFY=all'];
+  const member = await createMember({ version, name: 'restored', directory, launcher });
   const dispose = async (): Promise<void> => {
     await member.kill();
     removeTemporaryDirectory(directory);

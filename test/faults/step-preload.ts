@@ -46,7 +46,7 @@ const first: Call = (path) => path;
 const second: Call = (_, path) => path;
 
 makeSteps(promises, ['mkdir', 'mkdtemp', 'unlink', 'rmdir'], first);
-makeSteps(promises, ['link', 'rename'], second);
+makeSteps(promises, ['link', 'rename', 'copyFile'], second);
 // A promised rm() is made of these, which it takes from the module when it is first used.
 makeSteps(callbacks, ['unlink', 'rmdir'], first);
 
@@ -56,7 +56,7 @@ const names = new WeakMap<object, string>();
 const sample = await promises.open('/dev/null');
 makeSteps(
   Object.getPrototypeOf(sample) as object,
-  ['write', 'writeFile', 'sync', 'datasync'],
+  ['write', 'writeFile', 'truncate', 'sync', 'datasync'],
   function () {
     return names.get(this);
   },

@@ -4,12 +4,22 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { createInterface } from 'node:readline';
 
 /** Files for TLS; without `cert` and `key` no client certificate is shown. */
 export interface GatewayTls {
   readonly ca: string;
   readonly cert?: string;
   readonly key?: string;
+}
+
+/** What a watch is told first. */
+export interface WatchAnswer {
+  readonly canceled?: boolean;
+  readonly compact_revision?: string;
+  readonly events?: readonly {
+    readonly kv: { readonly mod_revision: string; readonly value?: string };
+  }[];
 }
 
 export interface GatewayOptions {
@@ -141,6 +151,24 @@ export class Gateway {
     return BigInt(answer.ID as string);
   }
 
+  /**
+   * Watches a key from a revision on, until there is something to tell of.
+   * @returns the first answer with events, or the one that cancels
+   */
+  async watch(key: Bytes, revision: bigint): Promise<WatchAnswer> {
+    const watch = { create_request: { key: base64(key), start_revision: `${revision}` } };
+    const response = await this.#open('POST', '/v3/watch', JSON.stringify(watch));
+    try {
+      for await (const line of createInterface({ input: response })) {
+        const { result } = JSON.parse(line) as { result: WatchAnswer & { created?: boolean } };
+        if (result.created !== true) return result;
+      }
+    } finally {
+      response.destroy();
+    }
+    throw new Error('the watch ended without an answer');
+  }
+
   /** The member's status (Maintenance.Status). */
   status(): Promise<Json> {
     return this.call('/v3/maintenance/status', {});
@@ -166,8 +194,16 @@ export class Gateway {
     throw new GatewayError(status, failure.code, `${path}: ${failure.message}`);
   }
 
-  #request(method: string, path: string, body = ''): Promise<{ status: number; body: string }> {
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>();
+  async #request(method: string, path: string, body = '') {
+    const response = await this.#open(method, path, body);
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() };
+  }
+
+  /** Sends a request, and leaves the answer to be read. */
+  #open(method: string, path: string, body: string): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const send = this.#agent instanceof HttpsAgent ? requestHttps : requestHttp;
     const headers: Record<string, string | number> = { 'content-length': Buffer.byteLength(body) };
     if (this.#token !== undefined) headers.authorization = this.#token;
@@ -179,14 +215,7 @@ export class Gateway {
     });
     request.on('timeout', () => request.destroy(new Error(`${path}: no answer in time`)));
     request.on('error', reject);
-    request.on('response', (response: IncomingMessage) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-      );
-    });
+    request.on('response', resolve);
     request.end(body);
     return promise;
   }

@@ -99,8 +99,9 @@ async function addressOf(host: string): Promise<string> {
   const limit = new Promise<undefined>((resolve) =>
     setTimeout(() => resolve(undefined), RESOLVE_LIMIT_MS).unref(),
   );
-  const found = lookup(host).catch(() => undefined);
-  return (await Promise.race([found, limit]))?.address ?? host;
+  const found = await Promise.race([lookup(host).catch(() => undefined), limit]);
+  if (found === undefined) return host;
+  return found.family === 6 ? `[${found.address}]` : found.address;
 }
 
 function quote(text: string): string {

@@ -21,7 +21,11 @@ const STATS_AFTER = [
 
 /** The store, in which each member was made by the raft entry of its place among them. */
 export function v2Store({ members }: NewCluster): Buffer {
-  const children = members.map((member, index) => memberNode(member, index + 1)).join(',');
+  // Go writes a map in the order of its keys as texts.
+  const children = members
+    .map((member, index) => memberNode(member, index + 1))
+    .sort()
+    .join(',');
   const membersNode = directory('/0/members', 1, `{${children}}`);
   const cluster = directory('/0', 0, `{"members":${membersNode}}`);
   const root = directory('/', 0, `{"0":${cluster},"1":${directory('/1', 0, '{}')}}`);

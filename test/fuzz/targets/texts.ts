@@ -5,6 +5,8 @@ import { Host } from '../../../src/controlplane/host.ts';
 import { PodManifest } from '../../../src/controlplane/kubeadm/manifest.ts';
 import { parseEtcdEnv } from '../../../src/controlplane/openshift/etcd-env.ts';
 import { proxyFor, readProxy } from '../../../src/controlplane/proxy.ts';
+import { memberJson, newCluster } from '../../../src/etcd/datadir/new-member.ts';
+import { parseInitialCluster } from '../../../src/etcd/datadir/peer-urls.ts';
 import {
   parseEncryptionConfig,
   summarizeEncryption,
@@ -259,4 +261,33 @@ const proxy = textTarget(
   },
 );
 
-export const TEXTS: readonly Target[] = [record, encryption, kubeconfig, etcdEnv, manifest, proxy];
+const initialCluster = textTarget(
+  'initial-cluster',
+  ['initial-cluster-invalid'],
+  () => [
+    'a=https://10.0.0.1:2380,b=https://[fd00::2%25eth0]:2380,a=http://master-0.example.org:2380',
+    'default=http://localhost:2380,c=unix://c:0,d=unixs:///run/d',
+  ],
+  (text) => {
+    const members = parseInitialCluster(text, '--initial-cluster');
+    const urls = [...members.values()].flat();
+    demand(urls.length > 0 && new Set(urls).size === urls.length, 'a URL is there twice, or none');
+    const { id, members: made } = newCluster(members, 'token');
+    demand(id > 0n && made.length === members.size, 'a member is missing');
+    for (const member of made) JSON.parse(memberJson(member).toString());
+    // What etcd makes of a URL that was parsed is the same URL.
+    const again = [...members].flatMap(([name, own]) => own.map((url) => `${name}=${url}`));
+    const parsedAgain = parseInitialCluster(again.join(), '--initial-cluster');
+    demand(show([...parsedAgain]) === show([...members]), 'it is not what it was parsed from');
+  },
+);
+
+export const TEXTS: readonly Target[] = [
+  record,
+  encryption,
+  kubeconfig,
+  etcdEnv,
+  manifest,
+  proxy,
+  initialCluster,
+];
