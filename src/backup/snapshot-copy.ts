@@ -3,7 +3,7 @@
 
 import { DirectFile } from '../base/direct-file.ts';
 import { EtcdkeepError } from '../base/errors.ts';
-import { type Sha256Stream, startSha256 } from '../base/sha256.ts';
+import { startSha256 } from '../base/sha256.ts';
 import { databaseDamaged } from '../bbolt/damage.ts';
 import { type FileSource, openFileSource } from '../bbolt/file-source.ts';
 import { readMeta } from '../bbolt/meta.ts';
@@ -90,7 +90,6 @@ export async function copyPages(
   { to, progress, signal }: Omit<SnapshotCopyRequest, 'file'>,
 ): Promise<{ readonly status: DatabaseStatus; readonly sha256: string }> {
   await using sha256 = startSha256(source.size);
-  const hash = new OrderedHash(sha256);
   const copy = await DirectFile.create(to);
   try {
     let offset = 0;
@@ -101,41 +100,16 @@ export async function copyPages(
         const written = copy.write(bytes, offset);
         offset += bytes.length;
         progress?.(offset, source.size);
-        const hashed = hash.update(bytes);
+        const hashed = sha256.update(bytes);
         return hashed === undefined
           ? written
           : Promise.all([written, hashed]).then(() => undefined);
       },
     });
-    return { status: status!, sha256: await hash.finish() };
+    const { body } = await sha256.finish(new Uint8Array(0));
+    return { status: status!, sha256: body };
   } finally {
     await copy.close();
-  }
-}
-
-/** A digest of pieces that are given to it while it still works on others. */
-class OrderedHash {
-  readonly #sha256: Sha256Stream;
-  #busy: Promise<void> | undefined;
-
-  constructor(sha256: Sha256Stream) {
-    this.#sha256 = sha256;
-  }
-
-  update(bytes: Uint8Array): Promise<void> | undefined {
-    const update = (): Promise<void> | undefined => this.#sha256.update(bytes);
-    const done = this.#busy === undefined ? update() : this.#busy.then(update);
-    if (done === undefined) return undefined;
-    const busy = done.finally(() => {
-      if (this.#busy === busy) this.#busy = undefined;
-    });
-    this.#busy = busy;
-    return busy;
-  }
-
-  async finish(): Promise<string> {
-    await this.#busy;
-    return (await this.#sha256.finish(new Uint8Array(0))).body;
   }
 }
 

@@ -6,19 +6,17 @@ import { formatCount } from '../base/units.ts';
 import { type ArchiveInspection, inspectArchive } from '../controlplane/archive-inspection.ts';
 import { isError } from '../etcd/store/store-finding.ts';
 import { summarizeEncryption } from '../kubernetes/encryption-config.ts';
-import { addVerdict } from '../record/record.ts';
 import type { StoredBackup } from '../record/stored-backup.ts';
-import { openPlainSnapshot } from './plain-snapshot.ts';
+import { openPlainSnapshot, type PlainSnapshot } from './plain-snapshot.ts';
+import { type Recorded, recordVerdict, type VerdictResult } from './verdict.ts';
 import { compareWithRecord } from './verify-record.ts';
 import { proveSnapshot, type SnapshotProof } from './verify-snapshot.ts';
 
 /** More than a compressed snapshot is unpacked to: 64 GiB, eight times what etcd advises a database to be. */
 const UNPACKED_MAX = 64 * 2 ** 30;
 
-/** `unproven`: nothing is wrong, and something could not be looked at, or has nothing to be compared with. */
-export type VerdictResult = 'good' | 'unproven' | 'bad';
-
-export interface Verification {
+/** What was found out about a backup from its files. */
+export interface Examination {
   readonly backup: StoredBackup;
   readonly snapshot: SnapshotProof | undefined;
   readonly resources: ArchiveInspection | undefined;
@@ -29,10 +27,12 @@ export interface Verification {
   readonly result: VerdictResult;
   /** Why it is bad, or unproven, each a sentence; the gravest first. */
   readonly reasons: readonly string[];
-  /** What was compared, in a sentence. */
-  readonly evidence: string;
-  /** Whether the verdict is in the record, or why not. */
-  readonly recorded: true | 'no record' | EtcdkeepError;
+  /** What was seen to be right, each a phrase. */
+  readonly seen: readonly string[];
+}
+
+export interface Verification extends Examination {
+  readonly recorded: Recorded;
 }
 
 export interface VerifyRequest {
@@ -53,9 +53,61 @@ export interface VerifyRequest {
  * @throws EtcdkeepError `file-failed` where a file cannot be read
  */
 export async function verifyBackup(request: VerifyRequest): Promise<Verification> {
-  const { backup, now, signal } = request;
+  const { backup, tool, now } = request;
+  using opened = await openSnapshot(request);
+  const examination = await examineBackup(opened, request);
+  const { result, reasons, seen } = examination;
+  const evidence = [...reasons, ...seen].join('; ');
+  const verdict = { at: now().toISOString(), kind: 'verify', result, tool, evidence };
+  return { ...examination, recorded: await recordVerdict(backup, verdict) };
+}
+
+/** The snapshot of a backup, for as long as it is looked at. */
+export interface OpenedSnapshot extends Disposable {
+  /** Undefined where there is none, and where it cannot be unpacked. */
+  readonly plain: PlainSnapshot | undefined;
+  /** Why what another tool has packed cannot be unpacked. */
+  readonly unpackingDefect: string | undefined;
+}
+
+/**
+ * Opens the snapshot, unpacked first where it has to be.
+ * @throws EtcdkeepError `disk-full`, `target-unwritable`, `snapshot-too-large`, `file-failed`
+ */
+export async function openSnapshot(
+  request: Pick<VerifyRequest, 'backup' | 'scratch' | 'progress' | 'signal'>,
+): Promise<OpenedSnapshot> {
+  const { backup, scratch: directory, progress, signal } = request;
+  const opened = (plain?: PlainSnapshot, unpackingDefect?: string): OpenedSnapshot => ({
+    plain,
+    unpackingDefect,
+    [Symbol.dispose]: () => plain?.[Symbol.dispose](),
+  });
+  if (backup.snapshot === undefined) return opened();
+  const { path } = backup.snapshot;
+  try {
+    const wish = { path, directory, limitBytes: UNPACKED_MAX, progress, signal };
+    return opened(await openPlainSnapshot(wish));
+  } catch (reason) {
+    if (!(reason instanceof EtcdkeepError) || reason.code !== 'snapshot-damaged') throw reason;
+    return opened(undefined, reason.message);
+  }
+}
+
+/**
+ * Proves a backup from its files. What is wrong with it is no error.
+ * @throws EtcdkeepError `file-failed` where a file cannot be read
+ */
+export async function examineBackup(
+  { plain, unpackingDefect }: OpenedSnapshot,
+  request: Pick<VerifyRequest, 'backup' | 'now' | 'skipDigest' | 'progress' | 'signal'>,
+): Promise<Examination> {
+  const { backup, now, skipDigest, progress, signal } = request;
   const { record } = backup;
-  const { snapshot, unpackingDefect } = await proveUnpacked(request);
+  const snapshot = plain && {
+    ...(await proveSnapshot({ path: plain.path, skipDigest, progress, signal })),
+    path: backup.snapshot!.path,
+  };
   const resources = backup.resources && (await inspectResources(backup, now(), signal));
   signal.throwIfAborted();
   const differences = record && compareWithRecord(record, snapshot, resources);
@@ -66,8 +118,6 @@ export async function verifyBackup(request: VerifyRequest): Promise<Verification
   const unproven = reasonsForUnproven(backup, snapshot);
   const result = bad.length > 0 ? 'bad' : unproven.length > 0 ? 'unproven' : 'good';
   const reasons = bad.length > 0 ? bad : unproven;
-  const evidence = [...reasons, ...evidenceOf(snapshot, resources)].join('; ');
-  const recorded = await recordVerdict(request, result, evidence);
   const encryption = resources?.encryption && summarizeEncryption(resources.encryption.config);
   return {
     backup,
@@ -77,31 +127,8 @@ export async function verifyBackup(request: VerifyRequest): Promise<Verification
     differences,
     result,
     reasons,
-    evidence,
-    recorded,
+    seen: seenToBeRight(snapshot, resources),
   };
-}
-
-interface Unpacked {
-  readonly snapshot?: SnapshotProof;
-  /** Why what another tool has packed cannot be unpacked. */
-  readonly unpackingDefect?: string;
-}
-
-/** Proves the snapshot, unpacked first where it has to be. */
-async function proveUnpacked(request: VerifyRequest): Promise<Unpacked> {
-  const { backup, skipDigest, scratch, progress, signal } = request;
-  if (backup.snapshot === undefined) return {};
-  const { path } = backup.snapshot;
-  try {
-    const wish = { path, directory: scratch, limitBytes: UNPACKED_MAX, progress, signal };
-    using plain = await openPlainSnapshot(wish);
-    const proof = await proveSnapshot({ path: plain.path, skipDigest, progress, signal });
-    return { snapshot: { ...proof, path } };
-  } catch (reason) {
-    if (!(reason instanceof EtcdkeepError) || reason.code !== 'snapshot-damaged') throw reason;
-    return { unpackingDefect: reason.message };
-  }
 }
 
 /** Where one archive holds the snapshot as well, it is no larger than a snapshot may be. */
@@ -163,42 +190,24 @@ function reasonsForUnproven(
   return reasons;
 }
 
-/** What was seen to be right. */
-function evidenceOf(
+function seenToBeRight(
   snapshot: SnapshotProof | undefined,
   resources: ArchiveInspection | undefined,
 ): string[] {
-  const evidence: string[] = [];
-  if (snapshot?.digest.result === 'equal') evidence.push('digest equal to the trailer');
+  const seen: string[] = [];
+  if (snapshot?.digest.result === 'equal') seen.push('digest equal to the trailer');
   if (snapshot?.errorCount === 0) {
-    evidence.push(`${formatCount(snapshot.pagesReachable)} pages sound`);
+    seen.push(`${formatCount(snapshot.pagesReachable)} pages sound`);
     const { status, hashKV } = snapshot;
     if (status !== undefined) {
-      evidence.push(
+      seen.push(
         `revision ${status.currentRevision}, ${formatCount(status.liveKeys)} keys, HashKV ${hashKV}`,
       );
     }
   }
   if (resources?.count.error === 0) {
     const { pods, members } = resources;
-    evidence.push(`${pods.length} static pods in ${formatCount(members.length)} members`);
+    seen.push(`${pods.length} static pods in ${formatCount(members.length)} members`);
   }
-  return evidence;
-}
-
-async function recordVerdict(
-  { backup, tool, now }: VerifyRequest,
-  result: VerdictResult,
-  evidence: string,
-): Promise<Verification['recorded']> {
-  const { record, recordPath } = backup;
-  if (record === undefined || recordPath === undefined) return 'no record';
-  try {
-    const verdict = { at: now().toISOString(), kind: 'verify', result, tool, evidence };
-    await addVerdict(recordPath, verdict);
-    return true;
-  } catch (reason) {
-    if (reason instanceof EtcdkeepError) return reason;
-    throw reason;
-  }
+  return seen;
 }

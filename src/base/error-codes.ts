@@ -319,6 +319,20 @@ const table = {
     'unpack it by hand where there is room, and name the unpacked file',
   ),
 
+  // A drill.
+  'etcd-unusable': usage(
+    'The program that was named with --etcd cannot be run, or is no etcd.',
+    'name the program etcd itself, not etcdctl or a directory; without --etcd one is looked for',
+  ),
+  'etcd-too-old': refused(
+    'The etcd that was named is of an older minor version than the one that the snapshot is of.',
+    'name one of that minor version or a later one: an older etcd would not read all that is in it',
+  ),
+  'scratch-too-small': refused(
+    'There is no room for a drill: the database is there twice in it, with the logs of two members.',
+    'name a directory on a larger file system with --scratch',
+  ),
+
   // Ends that are nobody's fault.
   interrupted: {
     exit: 130,

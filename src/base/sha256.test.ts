@@ -28,4 +28,15 @@ describe.each([
       whole: digest(...parts, tail),
     });
   });
+
+  it('whose bytes are given before it has taken those before', async () => {
+    const parts = Array.from({ length: 100 }, (_, index) => Buffer.alloc(1 << 20, `part ${index}`));
+    await using thread = start();
+    await Promise.all(parts.map((part) => Promise.resolve(thread.update(part))));
+    const tail = Buffer.from('tail');
+    expect(await thread.finish(tail)).toEqual({
+      body: digest(...parts),
+      whole: digest(...parts, tail),
+    });
+  });
 });

@@ -57,6 +57,8 @@ export class Sha256Thread implements Sha256Stream {
   readonly #worker: Worker;
   readonly #memory = new SharedArrayBuffer(SLOTS * SLOT_SIZE);
   readonly #free = Array.from({ length: SLOTS }, (_, slot) => slot);
+  /** The newest bytes that are not yet handed over. */
+  #pending: Promise<void> | undefined;
   #wake = (): void => undefined;
   #failure: Error | undefined;
   #digests: Digests | undefined;
@@ -76,9 +78,19 @@ export class Sha256Thread implements Sha256Stream {
   }
 
   update(bytes: Uint8Array): Promise<void> | undefined {
-    if (bytes.length > SLOT_SIZE || this.#free.length === 0) return this.#updateSlowly(bytes);
-    this.#send(bytes);
-    return undefined;
+    const before = this.#pending;
+    if (before === undefined && bytes.length <= SLOT_SIZE && this.#free.length > 0) {
+      this.#send(bytes);
+      return undefined;
+    }
+    // One at a time waits for the thread, and the bytes stay in their order.
+    const pending = (before ?? Promise.resolve())
+      .then(() => this.#updateSlowly(bytes))
+      .finally(() => {
+        if (this.#pending === pending) this.#pending = undefined;
+      });
+    this.#pending = pending;
+    return pending;
   }
 
   async #updateSlowly(bytes: Uint8Array): Promise<void> {
@@ -95,6 +107,7 @@ export class Sha256Thread implements Sha256Stream {
   }
 
   async finish(tail: Uint8Array): Promise<Digests> {
+    await this.#pending;
     this.#worker.postMessage({ tail } satisfies ToThread);
     await this.#until(() => this.#digests !== undefined);
     return this.#digests!;

@@ -5,6 +5,7 @@ import { EtcdkeepError } from '../base/errors.ts';
 import { backup } from './commands/backup.ts';
 import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
+import { drill } from './commands/drill.ts';
 import { list } from './commands/list.ts';
 import { quorumRestore } from './commands/quorum-restore.ts';
 import { restore } from './commands/restore.ts';
@@ -33,7 +34,18 @@ const snapshot = buildRouteMap({
 });
 
 const root = buildRouteMap({
-  routes: { backup, check, list, show, verify, restore, quorumRestore, snapshot, clusterBackup },
+  routes: {
+    backup,
+    check,
+    list,
+    show,
+    verify,
+    drill,
+    restore,
+    quorumRestore,
+    snapshot,
+    clusterBackup,
+  },
   docs: {
     hideRoute: { clusterBackup: true },
     brief:

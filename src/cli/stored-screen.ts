@@ -58,17 +58,22 @@ export function notesOf(backup: StoredBackup): string[] {
   return notes;
 }
 
-/** `drilled 1h ago`, `BAD 1d ago`, `never`: the newest verdict. */
+/** `drilled 1h ago on etcd 3.6.16`, `BAD 1d ago`, `never`: the newest verdict. */
 function provenLine({ verdicts }: BackupRecord, now: Date): string {
   const last = verdicts.at(-1);
   if (last === undefined) return 'never';
   const ago = `${shortSpan(now.getTime() - new Date(last.at).getTime())} ago`;
-  return `${verdictWord(last)} ${ago}`;
+  return `${verdictWord(last)} ${ago}${onWhat(last)}`;
 }
 
 function verdictWord({ kind, result }: Verdict): string {
   if (result === 'bad') return 'BAD';
   return `${DONE[kind] ?? kind}${result === 'unproven' ? ' in part' : ''}`;
+}
+
+/** What a drill ran on. */
+function onWhat({ etcd }: Verdict): string {
+  return etcd === undefined ? '' : ` on etcd ${etcd}`;
 }
 
 /** A span of time in two or three letters: `2h`, `12d`. */
@@ -117,7 +122,8 @@ function showRecord(
   if (verdicts.length === 0) say('proven', 'never');
   for (const verdict of verdicts) {
     const age = formatSpan(now.getTime() - new Date(verdict.at).getTime());
-    say('proven', `${verdictWord(verdict)} ${age} ago by ${verdict.tool}: ${verdict.evidence}`);
+    const what = `${verdictWord(verdict)} ${age} ago${onWhat(verdict)}`;
+    say('proven', `${what} by ${verdict.tool}: ${verdict.evidence}`);
   }
 }
 

@@ -106,6 +106,7 @@ const verdict = z.object({
     .enum(['good', 'unproven', 'bad'])
     .describe('what came out; `unproven`: nothing is wrong, and not all could be looked at'),
   tool: z.string().describe('program and version that judged'),
+  etcd: z.string().optional().describe('of a drill: version of the etcd that was started'),
   evidence: z.string().describe('what was compared'),
 });
 

@@ -34,9 +34,9 @@ export function checkPair({ kind, backup }: RestoreSource, verification: Verific
 }
 
 /** As etcdkeep verify would say, now. */
-export function checkVerified({ result, reasons, evidence }: Verification): Outcome {
+export function checkVerified({ result, reasons, seen }: Verification): Outcome {
   if (result === 'bad') return failed(reasons.slice(0, 2).join('; '));
-  return (result === 'good' ? passed : unknown)(evidence);
+  return (result === 'good' ? passed : unknown)([...reasons, ...seen].join('; '));
 }
 
 /** What the record remembers of drills. */

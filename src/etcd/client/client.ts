@@ -1,4 +1,4 @@
-// A client of one etcd member: the few requests that a backup makes.
+// A client of one etcd member: the few requests that a backup makes, and those by which a drill tries a member.
 
 import type {
   DescMessage,
@@ -17,6 +17,7 @@ import {
   Maintenance,
   type Member,
   type RangeResponse,
+  type ResponseHeader,
   type StatusResponse,
 } from './gen/rpc_pb.js';
 import type { SnapshotSink, StreamedSnapshot } from './snapshot-assembly.ts';
@@ -40,6 +41,8 @@ export interface RangeOptions {
   readonly countOnly?: boolean;
   /** To take this member's own view, which needs no quorum. */
   readonly serializable?: boolean;
+  /** More than this is not taken, if not 16 MiB; in bytes. */
+  readonly answerBytesMax?: number;
 }
 
 /** Requests to one member. Every method throws EtcdkeepError. */
@@ -97,8 +100,37 @@ export class EtcdClient {
 
   /** Reads a key or a range of keys (KV.Range). */
   range(key: Uint8Array, range: RangeOptions = {}): Promise<RangeResponse> {
-    const { limit = 0, ...options } = range;
-    return this.#call('read keys', KV.method.range, { key, ...options, limit: BigInt(limit) });
+    const { limit = 0, answerBytesMax, ...options } = range;
+    const request = { key, ...options, limit: BigInt(limit) };
+    return this.#call('read keys', KV.method.range, request, answerBytesMax);
+  }
+
+  /** Sets a key (KV.Put). @returns the store's revision after it */
+  async put(key: Uint8Array, value: Uint8Array): Promise<bigint> {
+    return revisionOf(await this.#call('write a key', KV.method.put, { key, value }));
+  }
+
+  /** Compacts the history up to a revision, and waits until that is in the database (KV.Compact). */
+  async compact(revision: bigint): Promise<void> {
+    const request = { revision, physical: true };
+    await this.#call('compact the history', KV.method.compact, request);
+  }
+
+  /** Rewrites the database without what is free in it; until then the member answers nobody (Maintenance.Defragment). */
+  async defragment(): Promise<void> {
+    await this.#call('defragment the database', Maintenance.method.defragment, {});
+  }
+
+  /** Adds a member that does not vote yet (Cluster.MemberAdd). @returns its id */
+  async addLearner(peerUrl: string): Promise<bigint> {
+    const request = { peerURLs: [peerUrl], isLearner: true };
+    const { member } = await this.#call('add a member', Cluster.method.memberAdd, request);
+    return member?.ID ?? 0n;
+  }
+
+  /** Lets a learner vote; refused until it has nearly all that the leader has (Cluster.MemberPromote). */
+  async promote(id: bigint): Promise<void> {
+    await this.#call('promote the learner', Cluster.method.memberPromote, { ID: id });
   }
 
   /** Streams the member's whole database into a sink (Maintenance.Snapshot). */
@@ -125,6 +157,7 @@ export class EtcdClient {
     what: string,
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
+    answerBytesMax?: number,
   ): Promise<MessageShape<O>> {
     const { commandTimeoutMs: timeoutMs, signal } = this.#options;
     return unaryCall(this.#connection, method, request, {
@@ -132,6 +165,11 @@ export class EtcdClient {
       token: this.#token,
       timeoutMs,
       signal,
+      answerBytesMax,
     });
   }
+}
+
+function revisionOf({ header }: { readonly header?: ResponseHeader | undefined }): bigint {
+  return header?.revision ?? 0n;
 }

@@ -23,12 +23,14 @@ export interface UnaryOptions {
   /** The longest time for the answer, in milliseconds. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Of the answer, in bytes; ANSWER_BYTES_MAX if undefined. */
+  readonly answerBytesMax?: number | undefined;
 }
 
 // gRPC over HTTP/2: one byte of flags (1 = compressed) and four of length before each message.
 const PREFIX_BYTES = 5;
 
-/** Far more than the longest answer that we ask for. */
+/** Far more than the longest answer whose length is not known before. */
 const ANSWER_BYTES_MAX = 16 << 20;
 
 /**
@@ -62,7 +64,7 @@ async function exchange(
   message: Uint8Array,
   options: UnaryOptions,
 ): Promise<Uint8Array> {
-  const { token, timeoutMs, signal } = options;
+  const { token, timeoutMs, signal, answerBytesMax = ANSWER_BYTES_MAX } = options;
   const stream = connection.request(path, token === undefined ? {} : { token });
   const failures: unknown[] = [];
   const giveUp = (reason: unknown): void => {
@@ -76,7 +78,7 @@ async function exchange(
   let length = 0;
   stream.on('data', (bytes: Buffer) => {
     length += bytes.length;
-    if (length <= ANSWER_BYTES_MAX) pieces.push(bytes);
+    if (length <= answerBytesMax) pieces.push(bytes);
     else giveUp(invalid(connection, options, 'its answer is too long'));
   });
   stream.end(Buffer.concat([prefixOf(message), message]));

@@ -167,6 +167,80 @@ export declare type RangeResponse = Message<"etcdserverpb.RangeResponse"> & {
 export declare const RangeResponseSchema: GenMessage<RangeResponse>;
 
 /**
+ * @generated from message etcdserverpb.PutRequest
+ */
+export declare type PutRequest = Message<"etcdserverpb.PutRequest"> & {
+  /**
+   * @generated from field: bytes key = 1;
+   */
+  key: Uint8Array;
+
+  /**
+   * @generated from field: bytes value = 2;
+   */
+  value: Uint8Array;
+};
+
+/**
+ * Describes the message etcdserverpb.PutRequest.
+ * Use `create(PutRequestSchema)` to create a new message.
+ */
+export declare const PutRequestSchema: GenMessage<PutRequest>;
+
+/**
+ * @generated from message etcdserverpb.PutResponse
+ */
+export declare type PutResponse = Message<"etcdserverpb.PutResponse"> & {
+  /**
+   * @generated from field: etcdserverpb.ResponseHeader header = 1;
+   */
+  header?: ResponseHeader | undefined;
+};
+
+/**
+ * Describes the message etcdserverpb.PutResponse.
+ * Use `create(PutResponseSchema)` to create a new message.
+ */
+export declare const PutResponseSchema: GenMessage<PutResponse>;
+
+/**
+ * @generated from message etcdserverpb.CompactionRequest
+ */
+export declare type CompactionRequest = Message<"etcdserverpb.CompactionRequest"> & {
+  /**
+   * @generated from field: int64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * @generated from field: bool physical = 2;
+   */
+  physical: boolean;
+};
+
+/**
+ * Describes the message etcdserverpb.CompactionRequest.
+ * Use `create(CompactionRequestSchema)` to create a new message.
+ */
+export declare const CompactionRequestSchema: GenMessage<CompactionRequest>;
+
+/**
+ * @generated from message etcdserverpb.CompactionResponse
+ */
+export declare type CompactionResponse = Message<"etcdserverpb.CompactionResponse"> & {
+  /**
+   * @generated from field: etcdserverpb.ResponseHeader header = 1;
+   */
+  header?: ResponseHeader | undefined;
+};
+
+/**
+ * Describes the message etcdserverpb.CompactionResponse.
+ * Use `create(CompactionResponseSchema)` to create a new message.
+ */
+export declare const CompactionResponseSchema: GenMessage<CompactionResponse>;
+
+/**
  * @generated from message etcdserverpb.Member
  */
 export declare type Member = Message<"etcdserverpb.Member"> & {
@@ -201,6 +275,48 @@ export declare type Member = Message<"etcdserverpb.Member"> & {
  * Use `create(MemberSchema)` to create a new message.
  */
 export declare const MemberSchema: GenMessage<Member>;
+
+/**
+ * @generated from message etcdserverpb.MemberAddRequest
+ */
+export declare type MemberAddRequest = Message<"etcdserverpb.MemberAddRequest"> & {
+  /**
+   * @generated from field: repeated string peerURLs = 1;
+   */
+  peerURLs: string[];
+
+  /**
+   * @generated from field: bool isLearner = 2;
+   */
+  isLearner: boolean;
+};
+
+/**
+ * Describes the message etcdserverpb.MemberAddRequest.
+ * Use `create(MemberAddRequestSchema)` to create a new message.
+ */
+export declare const MemberAddRequestSchema: GenMessage<MemberAddRequest>;
+
+/**
+ * @generated from message etcdserverpb.MemberAddResponse
+ */
+export declare type MemberAddResponse = Message<"etcdserverpb.MemberAddResponse"> & {
+  /**
+   * @generated from field: etcdserverpb.ResponseHeader header = 1;
+   */
+  header?: ResponseHeader | undefined;
+
+  /**
+   * @generated from field: etcdserverpb.Member member = 2;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message etcdserverpb.MemberAddResponse.
+ * Use `create(MemberAddResponseSchema)` to create a new message.
+ */
+export declare const MemberAddResponseSchema: GenMessage<MemberAddResponse>;
 
 /**
  * @generated from message etcdserverpb.MemberListRequest
@@ -238,6 +354,38 @@ export declare type MemberListResponse = Message<"etcdserverpb.MemberListRespons
  * Use `create(MemberListResponseSchema)` to create a new message.
  */
 export declare const MemberListResponseSchema: GenMessage<MemberListResponse>;
+
+/**
+ * @generated from message etcdserverpb.MemberPromoteRequest
+ */
+export declare type MemberPromoteRequest = Message<"etcdserverpb.MemberPromoteRequest"> & {
+  /**
+   * @generated from field: uint64 ID = 1;
+   */
+  ID: bigint;
+};
+
+/**
+ * Describes the message etcdserverpb.MemberPromoteRequest.
+ * Use `create(MemberPromoteRequestSchema)` to create a new message.
+ */
+export declare const MemberPromoteRequestSchema: GenMessage<MemberPromoteRequest>;
+
+/**
+ * @generated from message etcdserverpb.MemberPromoteResponse
+ */
+export declare type MemberPromoteResponse = Message<"etcdserverpb.MemberPromoteResponse"> & {
+  /**
+   * @generated from field: etcdserverpb.ResponseHeader header = 1;
+   */
+  header?: ResponseHeader | undefined;
+};
+
+/**
+ * Describes the message etcdserverpb.MemberPromoteResponse.
+ * Use `create(MemberPromoteResponseSchema)` to create a new message.
+ */
+export declare const MemberPromoteResponseSchema: GenMessage<MemberPromoteResponse>;
 
 /**
  * @generated from message etcdserverpb.AlarmRequest
@@ -420,6 +568,34 @@ export declare type StatusResponse = Message<"etcdserverpb.StatusResponse"> & {
 export declare const StatusResponseSchema: GenMessage<StatusResponse>;
 
 /**
+ * @generated from message etcdserverpb.DefragmentRequest
+ */
+export declare type DefragmentRequest = Message<"etcdserverpb.DefragmentRequest"> & {
+};
+
+/**
+ * Describes the message etcdserverpb.DefragmentRequest.
+ * Use `create(DefragmentRequestSchema)` to create a new message.
+ */
+export declare const DefragmentRequestSchema: GenMessage<DefragmentRequest>;
+
+/**
+ * @generated from message etcdserverpb.DefragmentResponse
+ */
+export declare type DefragmentResponse = Message<"etcdserverpb.DefragmentResponse"> & {
+  /**
+   * @generated from field: etcdserverpb.ResponseHeader header = 1;
+   */
+  header?: ResponseHeader | undefined;
+};
+
+/**
+ * Describes the message etcdserverpb.DefragmentResponse.
+ * Use `create(DefragmentResponseSchema)` to create a new message.
+ */
+export declare const DefragmentResponseSchema: GenMessage<DefragmentResponse>;
+
+/**
  * @generated from message etcdserverpb.HashKVRequest
  */
 export declare type HashKVRequest = Message<"etcdserverpb.HashKVRequest"> & {
@@ -547,6 +723,22 @@ export declare const KV: GenService<{
     input: typeof RangeRequestSchema;
     output: typeof RangeResponseSchema;
   },
+  /**
+   * @generated from rpc etcdserverpb.KV.Put
+   */
+  put: {
+    methodKind: "unary";
+    input: typeof PutRequestSchema;
+    output: typeof PutResponseSchema;
+  },
+  /**
+   * @generated from rpc etcdserverpb.KV.Compact
+   */
+  compact: {
+    methodKind: "unary";
+    input: typeof CompactionRequestSchema;
+    output: typeof CompactionResponseSchema;
+  },
 }>;
 
 /**
@@ -554,12 +746,28 @@ export declare const KV: GenService<{
  */
 export declare const Cluster: GenService<{
   /**
+   * @generated from rpc etcdserverpb.Cluster.MemberAdd
+   */
+  memberAdd: {
+    methodKind: "unary";
+    input: typeof MemberAddRequestSchema;
+    output: typeof MemberAddResponseSchema;
+  },
+  /**
    * @generated from rpc etcdserverpb.Cluster.MemberList
    */
   memberList: {
     methodKind: "unary";
     input: typeof MemberListRequestSchema;
     output: typeof MemberListResponseSchema;
+  },
+  /**
+   * @generated from rpc etcdserverpb.Cluster.MemberPromote
+   */
+  memberPromote: {
+    methodKind: "unary";
+    input: typeof MemberPromoteRequestSchema;
+    output: typeof MemberPromoteResponseSchema;
   },
 }>;
 
@@ -582,6 +790,14 @@ export declare const Maintenance: GenService<{
     methodKind: "unary";
     input: typeof StatusRequestSchema;
     output: typeof StatusResponseSchema;
+  },
+  /**
+   * @generated from rpc etcdserverpb.Maintenance.Defragment
+   */
+  defragment: {
+    methodKind: "unary";
+    input: typeof DefragmentRequestSchema;
+    output: typeof DefragmentResponseSchema;
   },
   /**
    * @generated from rpc etcdserverpb.Maintenance.HashKV
