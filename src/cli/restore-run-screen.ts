@@ -1,0 +1,178 @@
+// How a restore looks while it is carried out, at its end, and afterwards.
+
+import type { Restored } from '../backup/restore/carry-out.ts';
+import type { RestoreReport } from '../backup/restore/events.ts';
+import type { StepName } from '../backup/restore/journal.ts';
+import type { Kept } from '../backup/restore/kept.ts';
+import type { RestorePlan } from '../backup/restore/plan.ts';
+import type { Seen } from '../backup/restore/seen.ts';
+import type { RestoreStatus } from '../backup/restore/status.ts';
+import { formatBytes, formatClock, formatCount } from '../base/units.ts';
+import type { Screen } from './screen.ts';
+
+/** What is told of a step when it is done. */
+const DONE: Readonly<Record<StepName, string>> = {
+  build: 'the new data directory and the static resources lie ready',
+  stop: 'etcd has stopped',
+  keep: "today's data are kept",
+  data: 'the restored data are in place',
+  resources: 'the static resources are in place',
+  start: 'etcd was told to start',
+  serve: 'etcd serves what was restored',
+};
+
+/** Draws what a restore reports. */
+export function restoreTeller(screen: Screen): RestoreReport {
+  const { progress } = screen;
+  let last = '';
+  /** Once a second the same would be said. */
+  const wait = (elapsedMs: number, what: string): void => {
+    if (what !== last) screen.tell('waiting', `${formatClock(elapsedMs)}  ${what}`);
+    last = what;
+  };
+  return (event) => {
+    switch (event.kind) {
+      case 'step-begun':
+        return progress.start(event.step);
+      case 'step-done':
+        return screen.tell(event.step, DONE[event.step]);
+      case 'step-undone':
+        return screen.tell('undone', event.step);
+      case 'build-progress':
+        return progress.advance(event.bytes, event.totalBytes);
+      case 'waiting-for-stop':
+        return screen.tell(
+          'waiting',
+          `${formatClock(event.elapsedMs)}  ${event.holders.join('; ')}`,
+        );
+      case 'stop-proven':
+        return event.unknown.forEach((what) => screen.tell('unknown', what));
+      case 'manifest-written-back':
+        return screen.warn(
+          `${event.path} was written back; it is taken away again and kept as ${event.keptAs}`,
+        );
+      case 'appeared-meanwhile':
+        return screen.warn(
+          `${event.path} appeared meanwhile; what was there is kept as ${event.keptAs}`,
+        );
+      case 'waiting-for-etcd':
+        return wait(event.elapsedMs, event.observed);
+      case 'script-output':
+        return screen.answer(event.line);
+    }
+  };
+}
+
+/** The end of a restore that serves. */
+export function showRestored(screen: Screen, { plan, served, kept }: Restored): void {
+  const { version, revision, keys, compared } = served;
+  screen.answer(`etcd ${version} serves at ${plan.member.endpoint}, revision ${revision}`);
+  screen.tell(
+    'proven',
+    keys === undefined
+      ? 'unknown whether it lists what was restored: a compaction was there first'
+      : `${formatCount(keys)} keys listed; of ${compared} a list and single reads agree with the snapshot`,
+  );
+  showKept(screen, kept);
+  screen.tell(
+    'next',
+    'etcdkeep restore --status      what is left: the other masters, operators, nodes',
+  );
+}
+
+/** The end of a way back. */
+export function showRolledBack(screen: Screen, { stamp }: RestorePlan): void {
+  screen.answer(
+    `the restore ${stamp} is undone: data, static resources and manifest are those of before`,
+  );
+}
+
+/** What a host can see of a restored cluster. */
+export function showRestoreStatus(
+  screen: Screen,
+  { plan, phase, etcd, api, kept }: RestoreStatus,
+): void {
+  screen.answer(`restore     ${plan.stamp}: ${phase}`);
+  answerSeen(screen, 'etcd', etcd, ({ version, revision, members, alarms }) => [
+    `${version}, revision ${revision}, ${alarms === 0 ? 'no alarm' : `${alarms} ALARMS`}`,
+    ...members.map(
+      ({ name, peerUrls, isLearner }) =>
+        `${name || 'not started'} ${peerUrls.join(' ')}${isLearner ? ' (learner)' : ''}`,
+    ),
+  ]);
+  answerSeen(screen, 'lists', api.lists, ({ compared, stale }) =>
+    stale.length === 0
+      ? [`the API server and etcd agree on ${formatCount(compared)} objects`]
+      : [
+          `STALE: the API server and etcd differ on ${stale.slice(0, 5).join(', ')}; restart the API server`,
+        ],
+  );
+  answerSeen(screen, 'operators', api.operators, (operators) => {
+    const busy = operators.filter(
+      ({ available, progressing, degraded }) =>
+        available !== 'True' || progressing !== 'False' || degraded !== 'False',
+    );
+    return [
+      `${operators.length - busy.length} of ${operators.length} at rest`,
+      ...busy.map(
+        (one) =>
+          `${one.name}: Available=${one.available} Progressing=${one.progressing} Degraded=${one.degraded}`,
+      ),
+    ];
+  });
+  answerSeen(screen, 'nodes', api.nodes, (nodes) => [
+    `${nodes.filter(({ isReady }) => isReady).length} of ${nodes.length} ready`,
+    ...nodes.filter(({ isReady }) => !isReady).map(({ name }) => `${name} is not`),
+  ]);
+  answerSeen(screen, 'requests', api.pendingRequests, (requests) => [
+    `${requests.length} certificate requests wait for you to decide`,
+    ...requests.map(({ name, signer, user }) => `${name}  ${signer}  ${user}`),
+  ]);
+  showKept(screen, kept);
+}
+
+/** As `--output json` gives it. */
+export function statusDocument({ plan, phase, journal, etcd, api, kept }: RestoreStatus): object {
+  const member =
+    'seen' in etcd ? { seen: { ...etcd.seen, revision: `${etcd.seen.revision}` } } : etcd;
+  return {
+    stamp: plan.stamp,
+    phase,
+    etcd: member,
+    ...api,
+    kept,
+    journal: journal.map(({ at, step, state }) => ({ at, step, state })),
+  };
+}
+
+/** As `--output json` gives it. */
+export function restoredDocument({ plan, served, kept }: Restored): object {
+  const { version, revision, keys, compared } = served;
+  return {
+    stamp: plan.stamp,
+    version,
+    revision: `${revision}`,
+    ...(keys === undefined ? {} : { keys: Number(keys) }),
+    compared,
+    kept,
+  };
+}
+
+function showKept(screen: Screen, kept: readonly Kept[]): void {
+  for (const [index, { path, kind, bytes }] of kept.entries()) {
+    screen.tell(index === 0 ? 'kept' : '', `${path}  ${kind} of before, ${formatBytes(bytes)}`);
+  }
+  if (kept.length === 0) return;
+  screen.tellMore('delete it when operators and nodes are well and a new backup is proven');
+}
+
+function answerSeen<T>(
+  screen: Screen,
+  noun: string,
+  what: Seen<T>,
+  words: (seen: T) => readonly string[],
+): void {
+  const lines = 'seen' in what ? words(what.seen) : [`unknown: ${what.unknown}`];
+  for (const [index, line] of lines.entries())
+    screen.answer(`${(index === 0 ? noun : '').padEnd(12)}${line}`);
+}
