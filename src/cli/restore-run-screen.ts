@@ -25,6 +25,12 @@ const DONE: Readonly<Record<StepName, string>> = {
 export function restoreTeller(screen: Screen): RestoreReport {
   const { progress } = screen;
   let last = '';
+  const told = new Set<string>();
+  const isNew = (what: string): boolean => {
+    const wasTold = told.has(what);
+    told.add(what);
+    return !wasTold;
+  };
   /** Once a second the same would be said. */
   const wait = (elapsedMs: number, what: string): void => {
     if (what !== last) screen.tell('waiting', `${formatClock(elapsedMs)}  ${what}`);
@@ -41,20 +47,15 @@ export function restoreTeller(screen: Screen): RestoreReport {
       case 'build-progress':
         return progress.advance(event.bytes, event.totalBytes);
       case 'waiting-for-stop':
-        return screen.tell(
-          'waiting',
-          `${formatClock(event.elapsedMs)}  ${event.holders.join('; ')}`,
-        );
+        return wait(event.elapsedMs, event.holders.join('; '));
       case 'stop-proven':
-        return event.unknown.forEach((what) => screen.tell('unknown', what));
+        return event.unknown.filter(isNew).forEach((what) => screen.tell('unknown', what));
       case 'manifest-written-back':
         return screen.warn(
           `${event.path} was written back; it is taken away again and kept as ${event.keptAs}`,
         );
       case 'appeared-meanwhile':
-        return screen.warn(
-          `${event.path} appeared meanwhile; what was there is kept as ${event.keptAs}`,
-        );
+        return screen.warn(`something made ${event.path} meanwhile; kept: ${event.keptAs}`);
       case 'waiting-for-etcd':
         return wait(event.elapsedMs, event.observed);
       case 'script-output':
