@@ -18,9 +18,7 @@ async function printed(
   draw: (screen: Screen) => void,
 ): Promise<{ stdout: string; stderr: string }> {
   const { context, stdout, stderr } = fakeWorld();
-  await withScreen(context, { output: 'text', quiet: false }, (screen) =>
-    Promise.resolve(draw(screen)),
-  );
+  await withScreen(context, { output: 'text', quiet: false }, async (screen) => draw(screen));
   return { stdout: stdout.text, stderr: stderr.text };
 }
 

@@ -39,27 +39,37 @@ export function restoreTeller(screen: Screen): RestoreReport {
   return (event) => {
     switch (event.kind) {
       case 'step-begun':
-        return progress.start(event.step);
+        progress.start(event.step);
+        break;
       case 'step-done':
-        return screen.tell(event.step, DONE[event.step]);
+        screen.tell(event.step, DONE[event.step]);
+        break;
       case 'step-undone':
-        return screen.tell('undone', event.step);
+        screen.tell('undone', event.step);
+        break;
       case 'build-progress':
-        return progress.advance(event.bytes, event.totalBytes);
+        progress.advance(event.bytes, event.totalBytes);
+        break;
       case 'waiting-for-stop':
-        return wait(event.elapsedMs, event.holders.join('; '));
+        wait(event.elapsedMs, event.holders.join('; '));
+        break;
       case 'stop-proven':
-        return event.unknown.filter(isNew).forEach((what) => screen.tell('unknown', what));
+        event.unknown.filter(isNew).forEach((what) => screen.tell('unknown', what));
+        break;
       case 'manifest-written-back':
-        return screen.warn(
+        screen.warn(
           `${event.path} was written back; it is taken away again and kept as ${event.keptAs}`,
         );
+        break;
       case 'appeared-meanwhile':
-        return screen.warn(`something made ${event.path} meanwhile; kept: ${event.keptAs}`);
+        screen.warn(`something made ${event.path} meanwhile; kept: ${event.keptAs}`);
+        break;
       case 'waiting-for-etcd':
-        return wait(event.elapsedMs, event.observed);
+        wait(event.elapsedMs, event.observed);
+        break;
       case 'script-output':
-        return screen.answer(event.line);
+        screen.answer(event.line);
+        break;
     }
   };
 }
