@@ -18,7 +18,10 @@ async function printed(
   draw: (screen: Screen) => void,
 ): Promise<{ stdout: string; stderr: string }> {
   const { context, stdout, stderr } = fakeWorld();
-  await withScreen(context, { output: 'text', quiet: false }, async (screen) => draw(screen));
+  await withScreen(context, { output: 'text', quiet: false }, (screen) => {
+    draw(screen);
+    return Promise.resolve();
+  });
   return { stdout: stdout.text, stderr: stderr.text };
 }
 
