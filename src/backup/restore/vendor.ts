@@ -148,10 +148,9 @@ async function copyPair({ host, plan }: Run, pair: string): Promise<void> {
 
 async function setAside({ host, plan }: Run): Promise<string | undefined> {
   if (!(await exists(host.realPath(KEPT_BY_SCRIPT)))) return undefined;
-  const name = `${KEPT_BY_SCRIPT}-before-${plan.stamp}`;
-  const free = await freeName(host.realPath(name));
-  await moveTree(host.realPath(KEPT_BY_SCRIPT), free);
-  return join(KEPT_BY_SCRIPT, '..', basename(free));
+  const free = await freeName(host, `${KEPT_BY_SCRIPT}-before-${plan.stamp}`);
+  await moveTree(host.realPath(KEPT_BY_SCRIPT), host.realPath(free));
+  return free;
 }
 
 /** Its output is shown as it comes. */
