@@ -89,7 +89,9 @@ describeWithEtcd(VERSION, 'a restore', () => {
       );
     });
 
-    it('done twice keeps both, and nobody who watches is left blind', async () => {
+    it('done twice keeps both, and nobody who watches is left blind', {
+      timeout: 120_000,
+    }, async () => {
       /** The highest revision that was ever shown to anybody. */
       let highest = await scene().gateway.revision();
       const restoreOnce = async (): Promise<RestorePlan> => {
