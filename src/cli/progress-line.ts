@@ -22,7 +22,6 @@ export class ProgressLine {
   readonly #clock: () => number;
   readonly #timer: NodeJS.Timeout;
   #noun = '';
-  #note = '';
   #began = 0;
   #totalBytes: number | undefined;
   #samples: Sample[] = [];
@@ -43,15 +42,9 @@ export class ProgressLine {
   /** Begins to show something else: a noun for the left column. */
   start(noun: string): void {
     this.#noun = noun;
-    this.#note = '';
     this.#began = this.#clock();
     this.#totalBytes = undefined;
     this.#samples = [];
-  }
-
-  /** What is being waited for, as it is seen now. */
-  note(text: string): void {
-    this.#note = text;
   }
 
   advance(bytes: number, totalBytes: number): void {
@@ -90,8 +83,7 @@ export class ProgressLine {
     const newest = this.#samples.at(-1);
     const now = this.#clock();
     if (this.#totalBytes === undefined || newest === undefined) {
-      const clock = formatClock(now - this.#began);
-      return row(this.#noun, this.#note === '' ? clock : `${clock}   ${this.#note}`);
+      return row(this.#noun, formatClock(now - this.#began));
     }
     const share = this.#totalBytes === 0 ? 1 : newest.bytes / this.#totalBytes;
     const percent = `${Math.floor(share * 100)} %`.padStart(5);

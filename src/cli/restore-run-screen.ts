@@ -1,132 +1,189 @@
-// How a restore looks while it is carried out, and what is said when etcd serves.
+// How a restore looks while it is carried out, at its end, and afterwards.
 
-import type { RestoreEvent } from '../backup/restore/events.ts';
+import type { Restored } from '../backup/restore/carry-out.ts';
+import type { RestoreReport } from '../backup/restore/events.ts';
 import type { StepName } from '../backup/restore/journal.ts';
 import type { Kept } from '../backup/restore/kept.ts';
 import type { RestorePlan } from '../backup/restore/plan.ts';
-import type { Served } from '../backup/restore/serve.ts';
-import { formatBytes, formatCount } from '../base/units.ts';
+import type { Seen } from '../backup/restore/seen.ts';
+import type { RestoreStatus } from '../backup/restore/status.ts';
+import { formatBytes, formatClock, formatCount } from '../base/units.ts';
 import type { Screen } from './screen.ts';
 
-/** What came of a restore. */
-export interface RestoreResult {
-  readonly plan: RestorePlan;
-  readonly served: Served;
-  readonly kept: readonly Kept[];
-}
-
-/** As the plan calls them, and what is true when they are done. */
-const STEPS: Readonly<Record<StepName, readonly [noun: string, done: string]>> = {
-  build: ['build', 'the new data are built and on the disk'],
-  stop: ['stop', 'etcd is proven stopped'],
-  keep: ['keep', "today's data are set aside"],
-  data: ['place', 'the new data are in their place'],
-  resources: ['place', 'the static resources are in their place'],
-  start: ['start', 'etcd is told to start'],
-  serve: ['watch', 'etcd serves'],
-};
-
-const VENDOR_DONE: Readonly<Partial<Record<StepName, string>>> = {
-  build: 'a directory holds exactly this pair',
-  keep: 'what the script would remove is set aside',
-  start: 'cluster-restore.sh has come to its end',
+/** What is told of a step when it is done. */
+const DONE: Readonly<Record<StepName, string>> = {
+  build: 'the new data directory and the static resources lie ready',
+  stop: 'etcd has stopped',
+  keep: "today's data are kept",
+  data: 'the restored data are in place',
+  resources: 'the static resources are in place',
+  start: 'etcd was told to start',
+  serve: 'etcd serves what was restored',
 };
 
 /** Draws what a restore reports. */
-export function drawRestore(
-  screen: Screen,
-  method: RestorePlan['method'],
-): (event: RestoreEvent) => void {
-  // Asked before each move, and told once.
+export function restoreTeller(screen: Screen): RestoreReport {
+  const { progress } = screen;
+  let last = '';
   const told = new Set<string>();
-  const doneWords = (step: StepName): string =>
-    (method === 'vendor' ? VENDOR_DONE[step] : undefined) ?? STEPS[step][1];
+  const isNew = (what: string): boolean => {
+    const wasTold = told.has(what);
+    told.add(what);
+    return !wasTold;
+  };
+  /** Once a second the same would be said. */
+  const wait = (elapsedMs: number, what: string): void => {
+    if (what !== last) screen.tell('waiting', `${formatClock(elapsedMs)}  ${what}`);
+    last = what;
+  };
   return (event) => {
     switch (event.kind) {
       case 'step-begun':
-        screen.progress.start(STEPS[event.step][0]);
+        progress.start(event.step);
         break;
       case 'step-done':
-        screen.progress.start('');
-        screen.line(`  ok    ${STEPS[event.step][0].padEnd(9)}${doneWords(event.step)}`);
+        screen.tell(event.step, DONE[event.step]);
         break;
       case 'step-undone':
-        screen.line(`  back  ${STEPS[event.step][0]}`);
+        screen.tell('undone', event.step);
         break;
       case 'build-progress':
-        screen.progress.advance(event.bytes, event.totalBytes);
+        progress.advance(event.bytes, event.totalBytes);
         break;
       case 'waiting-for-stop':
-        screen.progress.note(event.holders[0] ?? '');
+        wait(event.elapsedMs, event.holders.join('; '));
         break;
       case 'stop-proven':
-        for (const unknown of event.unknown.filter((one) => !told.has(one))) {
-          told.add(unknown);
-          screen.warn(`not known: ${unknown}`);
-        }
+        event.unknown.filter(isNew).forEach((what) => screen.tell('unknown', what));
         break;
       case 'manifest-written-back':
         screen.warn(
-          `something has put ${event.path} back: it was taken away again (${event.keptAs})`,
+          `${event.path} was written back; it is taken away again and kept as ${event.keptAs}`,
         );
         break;
       case 'appeared-meanwhile':
-        screen.warn(`${event.path} was made meanwhile, and is kept as ${event.keptAs}`);
+        screen.warn(`something made ${event.path} meanwhile; kept: ${event.keptAs}`);
         break;
       case 'waiting-for-etcd':
-        screen.progress.note(event.observed);
+        wait(event.elapsedMs, event.observed);
         break;
       case 'script-output':
-        screen.line(`        ${event.line}`);
+        screen.answer(event.line);
         break;
     }
   };
 }
 
-export function showRestored(screen: Screen, { plan, served, kept }: RestoreResult): void {
+/** The end of a restore that serves. */
+export function showRestored(screen: Screen, { plan, served, kept }: Restored): void {
   const { version, revision, keys, compared } = served;
-  screen.blank();
-  screen.answer(
-    `etcd ${version} serves the restored data at ${plan.member.endpoint}, revision ${revision}`,
-  );
+  screen.answer(`etcd ${version} serves at ${plan.member.endpoint}, revision ${revision}`);
   screen.tell(
-    'seen',
+    'proven',
     keys === undefined
-      ? 'it is healthy; it was compacted before its keys could be compared with the snapshot'
-      : `it is healthy; it lists ${formatCount(keys)} keys, and ${formatCount(compared)} of them are read and listed as in the snapshot`,
+      ? 'unknown whether it lists what was restored: a compaction was there first'
+      : `${formatCount(keys)} keys listed; of ${compared} a list and single reads agree with the snapshot`,
   );
   showKept(screen, kept);
   screen.tell(
-    'then',
-    'etcdkeep restore --status: the other masters, operators, nodes; docs/restore.md',
+    'next',
+    'etcdkeep restore --status      what is left: the other masters, operators, nodes',
   );
 }
 
-/** What is left of the time before, and when it may go. */
-export function showKept(screen: Screen, kept: readonly Kept[]): void {
-  for (const [index, { path, bytes }] of kept.entries()) {
-    screen.tell(index === 0 ? 'kept' : '', `${path}, ${formatBytes(bytes)}`);
-  }
-  if (kept.length === 0) return;
-  screen.tellMore(
-    'safe to delete once every operator is available, every node is ready, and a new',
+/** The end of a way back. */
+export function showRolledBack(screen: Screen, { stamp }: RestorePlan): void {
+  screen.answer(
+    `the restore ${stamp} is undone: data, static resources and manifest are those of before`,
   );
-  screen.tellMore('backup was taken and proven');
 }
 
-/** The result as a document. */
-export function restoredHostDocument({
-  plan,
-  served,
-  kept,
-}: RestoreResult): Record<string, unknown> {
+/** What a host can see of a restored cluster. */
+export function showRestoreStatus(
+  screen: Screen,
+  { plan, phase, etcd, api, kept }: RestoreStatus,
+): void {
+  screen.answer(`restore     ${plan.stamp}: ${phase}`);
+  answerSeen(screen, 'etcd', etcd, ({ version, revision, members, alarms }) => [
+    `${version}, revision ${revision}, ${alarms === 0 ? 'no alarm' : `${alarms} ALARMS`}`,
+    ...members.map(
+      ({ name, peerUrls, isLearner }) =>
+        `${name || 'not started'} ${peerUrls.join(' ')}${isLearner ? ' (learner)' : ''}`,
+    ),
+  ]);
+  answerSeen(screen, 'lists', api.lists, ({ compared, stale }) =>
+    stale.length === 0
+      ? [`the API server and etcd agree on ${formatCount(compared)} objects`]
+      : [
+          `STALE: the API server and etcd differ on ${stale.slice(0, 5).join(', ')}; restart the API server`,
+        ],
+  );
+  answerSeen(screen, 'operators', api.operators, (operators) => {
+    const busy = operators.filter(
+      ({ available, progressing, degraded }) =>
+        available !== 'True' || progressing !== 'False' || degraded !== 'False',
+    );
+    return [
+      `${operators.length - busy.length} of ${operators.length} at rest`,
+      ...busy.map(
+        (one) =>
+          `${one.name}: Available=${one.available} Progressing=${one.progressing} Degraded=${one.degraded}`,
+      ),
+    ];
+  });
+  answerSeen(screen, 'nodes', api.nodes, (nodes) => [
+    `${nodes.filter(({ isReady }) => isReady).length} of ${nodes.length} ready`,
+    ...nodes.filter(({ isReady }) => !isReady).map(({ name }) => `${name} is not`),
+  ]);
+  answerSeen(screen, 'requests', api.pendingRequests, (requests) => [
+    `${requests.length} certificate requests wait for you to decide`,
+    ...requests.map(({ name, signer, user }) => `${name}  ${signer}  ${user}`),
+  ]);
+  showKept(screen, kept);
+}
+
+/** As `--output json` gives it. */
+export function statusDocument({ plan, phase, journal, etcd, api, kept }: RestoreStatus): object {
+  const member =
+    'seen' in etcd ? { seen: { ...etcd.seen, revision: `${etcd.seen.revision}` } } : etcd;
   return {
     stamp: plan.stamp,
-    method: plan.method,
-    version: served.version,
-    revision: served.revision.toString(),
-    keys: served.keys === undefined ? undefined : Number(served.keys),
-    keysCompared: served.compared,
+    phase,
+    etcd: member,
+    ...api,
+    kept,
+    journal: journal.map(({ at, step, state }) => ({ at, step, state })),
+  };
+}
+
+/** As `--output json` gives it. */
+export function restoredDocument({ plan, served, kept }: Restored): object {
+  const { version, revision, keys, compared } = served;
+  return {
+    stamp: plan.stamp,
+    version,
+    revision: `${revision}`,
+    ...(keys === undefined ? {} : { keys: Number(keys) }),
+    compared,
     kept,
   };
+}
+
+function showKept(screen: Screen, kept: readonly Kept[]): void {
+  for (const [index, { path, kind, bytes }] of kept.entries()) {
+    screen.tell(index === 0 ? 'kept' : '', `${path}  ${kind} of before, ${formatBytes(bytes)}`);
+  }
+  if (kept.length === 0) return;
+  screen.tellMore('delete it when operators and nodes are well and a new backup is proven');
+}
+
+function answerSeen<T>(
+  screen: Screen,
+  noun: string,
+  what: Seen<T>,
+  words: (seen: T) => readonly string[],
+): void {
+  const lines = 'seen' in what ? words(what.seen) : [`unknown: ${what.unknown}`];
+  for (const [index, line] of lines.entries())
+    screen.answer(`${(index === 0 ? noun : '').padEnd(12)}${line}`);
 }

@@ -93,6 +93,18 @@ describe('extractMembers', () => {
     expect(readFileSync(to, 'utf8')).toBe('A');
   });
 
+  it('what is wanted with its directory and by itself goes to both places', async () => {
+    const root = directoryForTest();
+    writeFileSync(join(root, 'archive'), tarGzOf({ path: 'pod/pod.yaml', body: 'kind: Pod' }));
+    const wanted = [
+      { member: 'pod', to: join(root, 'directory') },
+      { member: 'pod/pod.yaml', to: join(root, 'file') },
+    ];
+    await extractMembers(join(root, 'archive'), wanted, new AbortController().signal);
+    expect(readFileSync(join(root, 'directory/pod.yaml'), 'utf8')).toBe('kind: Pod');
+    expect(readFileSync(join(root, 'file'), 'utf8')).toBe('kind: Pod');
+  });
+
   it('directories that the archive does not name are made', async () => {
     const { to } = await extract(tarGzOf({ path: 'pod/a/b/c', body: 'C' }), 'pod');
     expect(readFileSync(join(to, 'a/b/c'), 'utf8')).toBe('C');

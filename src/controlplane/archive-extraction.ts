@@ -93,8 +93,9 @@ class Extraction {
   #effects: Effect[] = [];
   /** Modes and owners of directories come last: some may not be written to. */
   readonly #finishing: Effect[] = [];
-  #file: Awaited<ReturnType<typeof createFile>> | undefined;
-  #path: string | undefined;
+  /** Where the member that comes by goes: one that is wanted twice goes to two places. */
+  #paths: readonly string[] = [];
+  readonly #files = new Map<string, Awaited<ReturnType<typeof createFile>>>();
 
   constructor(archive: string, wanted: readonly Extracted[]) {
     this.#archive = archive;
@@ -102,28 +103,28 @@ class Extraction {
   }
 
   entry = (entry: TarEntry): void => {
-    this.#path = this.#placeOf(entry);
-    if (this.#path !== undefined) this.#begin(entry, this.#path);
+    this.#paths = this.#placesOf(entry);
+    for (const path of this.#paths) this.#begin(entry, path);
   };
 
   data = (bytes: Buffer): void => {
-    const path = this.#path;
-    if (path === undefined) return;
+    if (this.#paths.length === 0) return;
     const copy = Buffer.from(bytes);
-    this.#effects.push(() => attempt(path, () => this.#file!.writeFile(copy)));
+    for (const path of this.#paths) {
+      this.#effects.push(() => attempt(path, () => this.#files.get(path)!.writeFile(copy)));
+    }
   };
 
   end = (): void => {
-    const path = this.#path;
-    this.#path = undefined;
-    if (path === undefined) return;
-    this.#effects.push(async () => {
-      const file = this.#file;
-      this.#file = undefined;
-      if (file === undefined) return;
-      await attempt(path, () => file.sync());
-      await file.close();
-    });
+    for (const path of this.#paths) {
+      this.#effects.push(async () => {
+        const file = this.#files.get(path);
+        if (file === undefined) return;
+        await attempt(path, () => file.sync());
+        this.#files.delete(path);
+        await file.close();
+      });
+    }
   };
 
   async write(): Promise<void> {
@@ -147,7 +148,7 @@ class Extraction {
   }
 
   async close(): Promise<void> {
-    await this.#file?.close();
+    for (const file of this.#files.values()) await file.close();
   }
 
   unusable(why: string): EtcdkeepError {
@@ -157,23 +158,18 @@ class Extraction {
     });
   }
 
-  /** @returns undefined if nobody wants it */
-  #placeOf({ path: stored }: TarEntry): string | undefined {
+  #placesOf({ path: stored }: TarEntry): readonly string[] {
     const path = normalized(stored);
-    const wanted = this.#wanted.find(
-      ({ member }) => path === member || path.startsWith(`${member}/`),
-    );
-    if (wanted === undefined) return undefined;
-    const rest = path.slice(wanted.member.length);
-    if (
-      rest
-        .split('/')
-        .slice(1)
-        .some((part) => ['', '.', '..'].includes(part))
-    ) {
-      throw this.unusable(`the path of ${path} has empty parts or dots in it`);
-    }
-    return `${wanted.to}${rest}`;
+    return this.#wanted
+      .filter(({ member }) => path === member || path.startsWith(`${member}/`))
+      .map(({ member, to }) => {
+        const rest = path.slice(member.length);
+        const inner = rest.split('/').slice(1);
+        if (inner.some((part) => ['', '.', '..'].includes(part))) {
+          throw this.unusable(`the path of ${path} has empty parts or dots in it`);
+        }
+        return `${to}${rest}`;
+      });
   }
 
   #begin(entry: TarEntry, path: string): void {
@@ -189,7 +185,7 @@ class Extraction {
     switch (kind) {
       case 'file':
         this.#effects.push(async () => {
-          this.#file = await createFile(path);
+          this.#files.set(path, await createFile(path));
           await attempt(path, settle);
         });
         return;

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import type { PlacedResource } from '../../src/backup/restore/plan.ts';
 import { failureOf } from '../cli/failure.ts';
 import { createScene, dataOf, type Scene, type StepAt, writeSince } from '../restore/act-scene.ts';
+import type { CommandResult } from '../servers/command.ts';
 
 const { values } = parseArgs({
   options: {
@@ -106,7 +107,10 @@ async function attempt(scene: Scene, { fault, step, then }: Case): Promise<strin
     if (fault !== 'kill') requireNamed(disturbed.stderr, fault);
     const second =
       then === 'resume' ? await scene.resume(plan.stamp) : await scene.rollBack(plan.stamp);
-    expected = endOf(second.code, second.stderr, then);
+    const isStarted = disturbed.stdout.includes('{"kind":"step-done","step":"start"}');
+    expected = endOf(second, then, isStarted);
+    // There was no way back any more: there is one on.
+    if (then === 'rollback' && expected === 'backup') await scene.resume(plan.stamp);
   }
   await scene.waitUntilHealthy();
   const data = await dataOf(scene.gateway);
@@ -117,12 +121,16 @@ async function attempt(scene: Scene, { fault, step, then }: Case): Promise<strin
   return outcome;
 }
 
-/** A run that has come to no plan, or is undone already, is not known; then everything is as it was. */
-function endOf(code: number, stderr: string, then: Case['then']): 'backup' | 'before' {
+/** A run that has come to no plan, or is undone already, is not known: then everything is as it was; or it was over. */
+function endOf(
+  { code, stderr }: CommandResult,
+  then: Case['then'],
+  isStarted: boolean,
+): 'backup' | 'before' {
   if (code === 0) return then === 'resume' ? 'backup' : 'before';
   const failure = failureOf({ code, stderr, stdout: '' });
-  if (failure.code === 'restore-not-found') return 'before';
-  // It failed on its way back by itself.
+  if (failure.code === 'restore-not-found') return isStarted ? 'backup' : 'before';
+  // Killed when etcd had been told to start.
   if (failure.code === 'restore-served') return 'backup';
   throw new Error(`${then} fails:\n${stderr}`);
 }

@@ -9,17 +9,18 @@ import { type Scene, sceneForSuite } from './act-scene.ts';
 
 describeWithApiServer('the status of a restore', () => {
   const scene = sceneForSuite('openshift');
-  let api: ApiServer;
+  let started: ApiServer | undefined;
+  const api = (): ApiServer => started!;
   beforeAll(async () => {
-    api = await startApiServer(scene().cluster);
+    started = await startApiServer(scene().cluster);
     await writeFile(
       scene().path(
         '/etc/kubernetes/static-pod-resources/kube-apiserver-certs/secrets/node-kubeconfigs/localhost.kubeconfig',
       ),
-      api.kubeconfig(),
+      api().kubeconfig(),
     );
   }, 60_000);
-  afterAll(() => api.stop());
+  afterAll(() => started?.stop());
 
   const look = (one: Scene = scene()) =>
     statusOf(new Host(one.root, 'openshift'), undefined, {
@@ -33,14 +34,14 @@ describeWithApiServer('the status of a restore', () => {
 
   it('lists agree with etcd after a restore of ours, and what cannot be asked is unknown', async () => {
     const stamp = scene().nextStamp();
-    await api.request('POST', '/api/v1/namespaces', {
+    await api().request('POST', '/api/v1/namespaces', {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: 'in-the-backup' },
     });
     const snapshot = `${scene().work}/with-namespaces.db`;
     await scene().cluster.member.etcdctl(['snapshot', 'save', snapshot]);
-    await api.request('POST', '/api/v1/namespaces', {
+    await api().request('POST', '/api/v1/namespaces', {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: 'made-since' },
@@ -69,7 +70,7 @@ describeWithApiServer('the status of a restore', () => {
   });
 
   it('an API server that lists what is gone is found out', async () => {
-    await api.request('POST', '/api/v1/namespaces', {
+    await api().request('POST', '/api/v1/namespaces', {
       apiVersion: 'v1',
       kind: 'Namespace',
       metadata: { name: 'ghost' },
@@ -98,7 +99,7 @@ describeWithApiServer('the status of a restore', () => {
   });
 
   it('of a host whose API server and etcd are gone: unknown, with the reason', async () => {
-    await api.stop();
+    await api().stop();
     await scene().pods.stop();
     const { etcd, api: seen } = await look();
     expect(etcd).toEqual({ unknown: expect.stringMatching(/connection refused/) as string });

@@ -121,9 +121,7 @@ describe.skipIf(noVolumes !== undefined)(
         // And done whole, what is kept is whole as well.
         const second = await scene.plan('20261123-170201', { resources });
         expect(await scene.carryOut(second)).toMatchObject({ code: 0, stderr: '' });
-        const kept = scene.path(
-          `${second.keptResources}/static-pod-resources/kube-scheduler-pod-6`,
-        );
+        const kept = scene.path(`${second.keptResources}${path}`);
         expect(withoutInodes(await listingOf(kept))).toBe(withoutInodes(before));
       });
     });

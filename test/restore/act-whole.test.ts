@@ -55,7 +55,7 @@ describeWithEtcd(VERSION, 'a restore', () => {
       expect(await readFile(scene().manifest, 'utf8')).toBe(manifest);
       expect(await contentsOf(scene().path(`${RESOURCES}/${gone}`))).toEqual(goneBefore);
       expect(await contentsOf(scene().path(`${RESOURCES}/${changed}`))).toEqual(changedBefore);
-      const kept = scene().path(`${plan.keptResources}/static-pod-resources/${changed}`);
+      const kept = scene().path(`${plan.keptResources}${RESOURCES}/${changed}`);
       expect(await readFile(join(kept, 'kube-scheduler-pod.yaml'), 'utf8')).toBe('damaged');
       // Nothing that was on its way is left.
       const hidden = (await readdir(scene().path('/etc/kubernetes'), { recursive: true })).filter(
@@ -89,7 +89,9 @@ describeWithEtcd(VERSION, 'a restore', () => {
       );
     });
 
-    it('done twice keeps both, and nobody who watches is left blind', async () => {
+    it('done twice keeps both, and nobody who watches is left blind', {
+      timeout: 120_000,
+    }, async () => {
       /** The highest revision that was ever shown to anybody. */
       let highest = await scene().gateway.revision();
       const restoreOnce = async (): Promise<RestorePlan> => {

@@ -155,10 +155,13 @@ async function afterFailure(run: Run, reason: unknown): Promise<unknown> {
   const { begun, done } = journal.state;
   const { stamp } = plan;
   if (!(reason instanceof EtcdkeepError)) return reason;
+  if (done.has('start')) {
+    reason.aftermath = `The restored data are in place, and etcd was told to start: etcdkeep restore --resume ${stamp} watches on.`;
+    return reason;
+  }
   if (begun.has('keep')) {
-    reason.aftermath = done.has('start')
-      ? `The restored data are in place, and etcd was told to start: etcdkeep restore --resume ${stamp} watches on.`
-      : `etcd is stopped, and nothing is lost. Go on: etcdkeep restore --resume ${stamp}; or go back: etcdkeep restore --rollback ${stamp}`;
+    const where = begun.has('start') ? 'The restored data are in place' : 'etcd is stopped';
+    reason.aftermath = `${where}, and nothing is lost. Go on: etcdkeep restore --resume ${stamp}; or go back: etcdkeep restore --rollback ${stamp}`;
     return reason;
   }
   try {

@@ -77,8 +77,8 @@ export function placesOf({ host, plan }: Pick<Run, 'host' | 'plan'>) {
 async function keepMeanwhile({ host, plan, report }: Run): Promise<void> {
   const path = join(plan.data.directory, 'member');
   const name = join(plan.data.directory, `member-meanwhile-${plan.stamp}`);
-  const free = await freeName(host.realPath(name));
-  await moveTree(host.realPath(path), free);
+  const free = await freeName(host, name);
+  await moveTree(host.realPath(path), host.realPath(free));
   report({ kind: 'appeared-meanwhile', path, keptAs: free });
 }
 

@@ -92,9 +92,8 @@ export async function takeManifestAway(run: Run): Promise<{ readonly keptAs: str
   let keptAs: string | undefined;
   if (!isCopied.includes(true)) {
     const { dir, name, ext } = parse(copies[0]!);
-    const free = await freeName(host.realPath(join(dir, `${name}-written-back${ext}`)));
-    await write(free, found);
-    keptAs = join(dir, basename(free));
+    keptAs = await freeName(host, join(dir, `${name}-written-back${ext}`));
+    await write(host.realPath(keptAs), found);
   }
   await remove(taken);
   return keptAs === undefined ? undefined : { keptAs };

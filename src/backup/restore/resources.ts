@@ -2,7 +2,7 @@
 // there is kept.
 
 import { stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readError } from '../../base/errors.ts';
 import { extractMembers } from '../../controlplane/archive-extraction.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
@@ -20,7 +20,9 @@ interface Placement {
   readonly staged: string;
   /** Where what it replaces is kept. */
   readonly kept: string;
+  /** As the host knows them. */
   readonly hostPath: string;
+  readonly hostKept: string;
 }
 
 /**
@@ -79,7 +81,7 @@ export async function putResourcesBack(run: Run): Promise<void> {
     }
     if (!(await exists(kept)) || (await exists(path))) continue;
     if (await tryMoveTree(kept, path)) continue;
-    const copy = join(dirname(staged), `old-${basename(staged)}`);
+    const copy = `${staged}-old`;
     await removeTree(copy, plan.stamp);
     await copyTree(kept, copy);
     await moveTree(copy, path);
@@ -87,20 +89,23 @@ export async function putResourcesBack(run: Run): Promise<void> {
 }
 
 /** Moves what is in the way to where it is kept; by a copy, where that is another file system. */
-async function setAside(run: Run, { path, kept, staged, hostPath }: Placement): Promise<void> {
-  const { plan, report } = run;
-  const free = await freeName(kept);
-  await makeDirectories(dirname(free), 0o700);
-  if (free !== kept) {
-    // What was there is kept already: this one came meanwhile.
+async function setAside({ host, plan, report }: Run, placement: Placement): Promise<void> {
+  const { path, hostPath, staged, hostKept } = placement;
+  const free = await freeName(host, hostKept);
+  // What was there is kept already: this one came meanwhile.
+  if (free !== hostKept) {
     report({ kind: 'appeared-meanwhile', path: hostPath, keptAs: free });
   }
-  if (await tryMoveTree(path, free)) return;
-  const partial = `${free}.${plan.stamp}.part`;
+  const kept = host.realPath(free);
+  await makeDirectories(dirname(kept), 0o700);
+  if (await tryMoveTree(path, kept)) return;
+  const partial = `${kept}.${plan.stamp}.part`;
   await removeTree(partial, plan.stamp);
   await copyTree(path, partial);
-  await moveTree(partial, free);
-  await moveTree(path, await freeName(join(dirname(staged), `old-${basename(staged)}`)));
+  await moveTree(partial, kept);
+  const old = `${staged}-old`;
+  await removeTree(old, plan.stamp);
+  await moveTree(path, old);
 }
 
 /** The manifest of etcd is none of them: it appears when everything else is in place. */
@@ -120,7 +125,9 @@ function placementsOf(
     hostPath: path,
     member,
     staged: join(host.realPath(directories[index]!), `${index}`),
-    kept: join(host.realPath(plan.keptResources), member),
+    // By its path on the host: a manifest may come out of a directory that is replaced as well.
+    kept: host.realPath(join(plan.keptResources, path)),
+    hostKept: join(plan.keptResources, path),
   }));
 }
 

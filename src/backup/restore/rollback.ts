@@ -120,6 +120,9 @@ async function demandUnseen(run: Run): Promise<void> {
   const isElsewhere = begun.has('data') && state === 'missing' && !(await exists(build));
   if (state !== 'opened' && !isElsewhere && !done.has('serve')) return;
   const { kept } = plan.data;
+  const first = done.has('start')
+    ? ''
+    : `bring this one to its end: etcdkeep restore --resume ${plan.stamp}; then `;
   throw new EtcdkeepError(
     'restore-served',
     isElsewhere
@@ -130,8 +133,8 @@ async function demandUnseen(run: Run): Promise<void> {
       facts: kept === undefined ? [] : [['kept', kept]],
       advice:
         kept === undefined
-          ? 'there were no data before; restore another backup'
-          : `restore what was kept, with a bump of its own: etcdkeep restore ${kept}`,
+          ? `${first}restore another backup: there were no data before`
+          : `${first}restore what was kept, with a bump of its own: etcdkeep restore ${kept}`,
     },
   );
 }

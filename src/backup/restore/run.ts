@@ -54,10 +54,10 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The first of `name`, `name-2`, `name-3`, ... that is free. */
-export async function freeName(path: string): Promise<string> {
+/** The first of `path`, `path-2`, `path-3`, ... that nothing has; as the host knows it. */
+export async function freeName(host: Host, path: string): Promise<string> {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? path : `${path}-${number}`;
-    if (!(await exists(name))) return name;
+    if (!(await exists(host.realPath(name)))) return name;
   }
 }

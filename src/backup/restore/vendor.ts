@@ -142,8 +142,8 @@ async function copyPair({ host, plan }: Run, pair: string): Promise<void> {
 
 async function setAside({ host, plan }: Run): Promise<void> {
   if (!(await exists(host.realPath(KEPT_BY_SCRIPT)))) return;
-  const name = `${KEPT_BY_SCRIPT}-before-${plan.stamp}`;
-  await moveTree(host.realPath(KEPT_BY_SCRIPT), await freeName(host.realPath(name)));
+  const free = await freeName(host, `${KEPT_BY_SCRIPT}-before-${plan.stamp}`);
+  await moveTree(host.realPath(KEPT_BY_SCRIPT), host.realPath(free));
 }
 
 /** Its output is shown as it comes. */

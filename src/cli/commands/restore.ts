@@ -1,6 +1,7 @@
 // etcdkeep restore BACKUP: what a restore of this host would do, and, agreed to, the restore itself.
 
 import { buildCommand } from '@stricli/core';
+import type { Restored } from '../../backup/restore/carry-out.ts';
 import { RESTORE_CHECK_NAMES, RESTORE_CHECKS } from '../../backup/restore/check-catalog.ts';
 import type { PlannedRestore } from '../../backup/restore/make-plan.ts';
 import type { RestorePlan } from '../../backup/restore/plan.ts';
@@ -12,13 +13,14 @@ import { errorDocument } from '../error-screen.ts';
 import { ETCD_FLAGS, type EtcdFlags } from '../etcd-flags.ts';
 import { bareHostRequest, ROOT_FLAG } from '../host-flags.ts';
 import {
-  drawRestore,
-  type RestoreResult,
-  restoredHostDocument,
+  restoredDocument,
+  restoreTeller,
   showRestored,
+  showRestoreStatus,
+  showRolledBack,
+  statusDocument,
 } from '../restore-run-screen.ts';
 import { planDocument, showLastResort, showPlan } from '../restore-screen.ts';
-import { showStatus, statusDocument } from '../restore-status-screen.ts';
 import { type Screen, withScreen } from '../screen.ts';
 import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { TOOL } from '../version.ts';
@@ -92,7 +94,7 @@ async function restoreFrom(context: CommandContext, flags: Flags, backup: string
     await demandConsent(context, flags, screen, planned.plan);
     const restored = await carryOutPlan(context, screen, planned);
     showRestored(screen, restored);
-    screen.document({ ...document, restored: restoredHostDocument(restored) });
+    screen.document({ ...document, restored: restoredDocument(restored) });
     return undefined;
   });
   if (refusal !== undefined) throw refusal;
@@ -102,9 +104,9 @@ async function carryOutPlan(
   context: CommandContext,
   screen: Screen,
   { plan, facts }: PlannedRestore,
-): Promise<RestoreResult> {
+): Promise<Restored> {
   const { host } = facts.own;
-  const options = await runOptions(context, screen, plan.method);
+  const options = await runOptions(context, screen);
   screen.blank();
   if (plan.method === 'direct') {
     const { carryOut } = await import('../../backup/restore/carry-out.ts');
@@ -118,19 +120,17 @@ async function carryOutPlan(
 async function goOn(context: CommandContext, { root, ...flags }: Flags): Promise<void> {
   await withScreen(context, flags, async (screen) => {
     const host = await hostOf(context, root, 'restored');
-    const options = await runOptions(context, screen, 'direct');
+    const options = await runOptions(context, screen);
     if (flags.resume !== undefined) {
       const { resume } = await import('../../backup/restore/carry-out.ts');
       const restored = await resume(host, stampOf(flags.resume), options);
       showRestored(screen, restored);
-      screen.document({ restored: restoredHostDocument(restored) });
+      screen.document({ restored: restoredDocument(restored) });
       return;
     }
     const { rollBack } = await import('../../backup/restore/rollback.ts');
     const plan = await rollBack(host, stampOf(flags.rollback!), options);
-    screen.answer(
-      `restore ${plan.stamp} is rolled back: data, static resources and manifest are what they were`,
-    );
+    showRolledBack(screen, plan);
     screen.document({ stamp: plan.stamp, rolledBack: true });
   });
 }
@@ -146,7 +146,7 @@ async function showProgress(
     screen.progress.start('looking');
     const status = await statusOf(host, stampOf(stamp), context);
     screen.progress.start('');
-    showStatus(screen, status);
+    showRestoreStatus(screen, status);
     screen.document(statusDocument(status));
   });
 }
@@ -162,13 +162,9 @@ async function hostOf(
   return await findRestoredHost(root);
 }
 
-async function runOptions(
-  { now, signal }: CommandContext,
-  screen: Screen,
-  method: RestorePlan['method'],
-) {
+async function runOptions({ now, signal }: CommandContext, screen: Screen) {
   const { buildFromSnapshot } = await import('../../backup/restore/build-from-snapshot.ts');
-  return { build: buildFromSnapshot, report: drawRestore(screen, method), now, signal };
+  return { build: buildFromSnapshot, report: restoreTeller(screen), now, signal };
 }
 
 /** A flag without a stamp is about the newest. */
