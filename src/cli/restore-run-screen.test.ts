@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Restored } from '../backup/restore/carry-out.ts';
 import type { RestoreEvent } from '../backup/restore/events.ts';
 import type { RestorePlan } from '../backup/restore/plan.ts';
+import type { Restored } from '../backup/restore/run.ts';
 import type { RestoreStatus } from '../backup/restore/status.ts';
 import { fakeWorld } from './context.fixture.ts';
 import {

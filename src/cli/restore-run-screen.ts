@@ -1,10 +1,10 @@
 // How a restore looks while it is carried out, at its end, and afterwards.
 
-import type { Restored } from '../backup/restore/carry-out.ts';
 import type { RestoreReport } from '../backup/restore/events.ts';
 import type { StepName } from '../backup/restore/journal.ts';
 import type { Kept } from '../backup/restore/kept.ts';
 import type { RestorePlan } from '../backup/restore/plan.ts';
+import type { Restored } from '../backup/restore/run.ts';
 import type { Seen } from '../backup/restore/seen.ts';
 import type { RestoreStatus } from '../backup/restore/status.ts';
 import { formatBytes, formatClock, formatCount } from '../base/units.ts';

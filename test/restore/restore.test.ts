@@ -57,7 +57,7 @@ describeWithEtcd(VERSION, 'etcdkeep restore', () => {
       expect(JSON.parse(json.stdout)).toMatchObject({
         stamp,
         phase: 'served',
-        etcd: { version: '3.6.16' },
+        etcd: { seen: { version: '3.6.16' } },
         lists: { unknown: expect.any(String) as string },
       });
     });

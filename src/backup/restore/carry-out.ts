@@ -6,22 +6,15 @@ import type { Host } from '../../controlplane/host.ts';
 import { buildAll } from './build.ts';
 import { keepData, placeData } from './data.ts';
 import { isUnfinished, Journal, STEPS, type StepName } from './journal.ts';
-import { type Kept, keptOf } from './kept.ts';
+import { keptOf } from './kept.ts';
 import { demandNoUnfinished, findRestore, whileNoOtherRuns } from './known-restores.ts';
 import { keepManifests, keepSource, putManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { placeResources, removeStaged } from './resources.ts';
 import { undo } from './rollback.ts';
-import type { Run, RunOptions } from './run.ts';
-import { type Served, waitUntilServing } from './serve.ts';
+import type { Restored, Run, RunOptions } from './run.ts';
+import { waitUntilServing } from './serve.ts';
 import { proveStopped } from './stopped.ts';
-
-export interface Restored {
-  readonly plan: RestorePlan;
-  readonly served: Served;
-  /** What is left of the time before. It may be deleted when the cluster has recovered, and is never deleted by us. */
-  readonly kept: readonly Kept[];
-}
 
 /**
  * Carries out a plan.

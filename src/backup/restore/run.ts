@@ -5,7 +5,9 @@ import { readError, systemCodeOf } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { RestoreReport } from './events.ts';
 import type { Journal } from './journal.ts';
+import type { Kept } from './kept.ts';
 import type { RestorePlan } from './plan.ts';
+import type { Served } from './serve.ts';
 
 /** What the data directory is made of. */
 export interface BuildRequest {
@@ -39,6 +41,14 @@ export interface Run extends RunOptions {
   readonly host: Host;
   readonly plan: RestorePlan;
   readonly journal: Journal;
+}
+
+/** What came of it. */
+export interface Restored {
+  readonly plan: RestorePlan;
+  readonly served: Served;
+  /** What is left of the time before. It may be deleted when the cluster has recovered, and is never deleted by us. */
+  readonly kept: readonly Kept[];
 }
 
 export const POLL_MS = 1000;

@@ -15,23 +15,17 @@ import { copyTree } from './copy-tree.ts';
 import { placesOf } from './data.ts';
 import { makeDirectories, moveTree, removeTree } from './directories.ts';
 import { Journal, RESTORES } from './journal.ts';
-import { KEPT_BY_SCRIPT, type Kept, keptOf } from './kept.ts';
+import { KEPT_BY_SCRIPT, keptOf } from './kept.ts';
 import { demandNoUnfinished, whileNoOtherRuns } from './known-restores.ts';
 import { dropCopies, hasManifest, keepManifests, returnManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
-import { exists, freeName, type Run, type RunOptions } from './run.ts';
+import { exists, freeName, type Restored, type Run, type RunOptions } from './run.ts';
 import { sampleKeys } from './sample.ts';
-import { type Served, waitUntilServing } from './serve.ts';
+import { waitUntilServing } from './serve.ts';
 import { proveStopped } from './stopped.ts';
 
 /** Where the operator puts it on every control-plane host. */
 const SCRIPT = '/usr/local/bin/cluster-restore.sh';
-
-export interface VendorRestored {
-  readonly plan: RestorePlan;
-  readonly served: Served;
-  readonly kept: readonly Kept[];
-}
 
 /**
  * Carries out a plan by the host's own script.
@@ -42,7 +36,7 @@ export async function carryOutByVendor(
   host: Host,
   plan: RestorePlan,
   options: Omit<RunOptions, 'build'>,
-): Promise<VendorRestored> {
+): Promise<Restored> {
   return await whileNoOtherRuns(host, plan.stamp, async () => {
     await demandNoUnfinished(host);
     const script = await findHostCommand(host, SCRIPT);
@@ -73,7 +67,7 @@ export async function carryOutByVendor(
 async function make(
   run: Run,
   script: { readonly file: string; readonly args: readonly string[] },
-): Promise<VendorRestored> {
+): Promise<Restored> {
   const { plan, journal, now, report } = run;
   const pair = join(RESTORES, plan.stamp, 'pair');
   const step = async (

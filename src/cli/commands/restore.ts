@@ -1,10 +1,10 @@
 // etcdkeep restore BACKUP: what a restore of this host would do, and, agreed to, the restore itself.
 
 import { buildCommand } from '@stricli/core';
-import type { Restored } from '../../backup/restore/carry-out.ts';
 import { RESTORE_CHECK_NAMES, RESTORE_CHECKS } from '../../backup/restore/check-catalog.ts';
 import type { PlannedRestore } from '../../backup/restore/make-plan.ts';
 import type { RestorePlan } from '../../backup/restore/plan.ts';
+import type { Restored } from '../../backup/restore/run.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { SKIP_CHECK_FLAG, skippedChecks } from '../check-flags.ts';
 import { OUTPUT_FLAGS, type OutputFlags } from '../common-flags.ts';
