@@ -1,4 +1,5 @@
-// `snapshot restore` beside etcdutl's: the same file in turn, warm cache, both synced at the end.
+// `snapshot restore` beside etcdutl's: the same file in turn, warm cache, both synced at the end. And a drill beside what one
+// would do by hand: etcdutl's restore, a start of etcd, and its HashKV.
 //
 //   npm run bench -- restore [--size 1GiB] [--rounds 5]
 
@@ -6,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, formatCount } from '../src/base/units.ts';
+import { freeLoopbackAddress } from '../test/servers/addresses.ts';
 import type { EtcdBinaries } from '../test/servers/versions.ts';
 import { ETCDKEEP, type Measured, measure, median } from './measure.ts';
 import { type BenchSnapshot, takeLargeSnapshot, takeSnapshots, warm } from './snapshots.ts';
@@ -31,6 +33,7 @@ export async function benchRestore({ sizeBytes, rounds, release }: RestoreBench)
       takeLargeSnapshot(directory, release, 'four times as large', LARGER * sizeBytes);
     for (const snapshot of await takeSnapshots(directory, release, sizeBytes)) {
       await race(snapshot, directory, rounds, release);
+      await raceDrill(snapshot, directory, rounds, release);
     }
     await race(await takeLarger(), directory, rounds, release);
   } finally {
@@ -71,4 +74,49 @@ async function race(
   const isMet = wall <= WALL_MAX && peak <= PEAK_MAX;
   const wanted = `wall <= ${WALL_MAX}, peak <= ${formatBytes(PEAK_MAX)}`;
   console.log(`${' '.repeat(10)}wanted: ${wanted}: ${isMet ? 'met' : 'NOT met'}`);
+}
+
+/** What a careful person does by hand: it compares nothing but the hash, and adds no member. */
+const BY_HAND = `
+"$ETCDUTL" snapshot restore "$FILE" --data-dir="$PLACE" || exit 1
+"$ETCD" --data-dir="$PLACE" --listen-client-urls="$URL" --advertise-client-urls="$URL" \\
+  --listen-peer-urls=http://localhost:0 --quota-backend-bytes=17179869184 & etcd=$!
+until "$ETCDCTL" --endpoints="$URL" endpoint health; do sleep 0.05; done
+"$ETCDCTL" --endpoints="$URL" endpoint hashkv --command-timeout=60s; code=$?
+kill "$etcd"; wait "$etcd"; exit $code`;
+
+async function raceDrill(
+  { path }: BenchSnapshot,
+  directory: string,
+  rounds: number,
+  { etcd, etcdctl, etcdutl }: EtcdBinaries,
+): Promise<void> {
+  const place = join(directory, 'by-hand');
+  const url = `http://${await freeLoopbackAddress()}:2379`;
+  const env = {
+    ETCD: etcd,
+    ETCDCTL: etcdctl,
+    ETCDUTL: etcdutl!,
+    FILE: path,
+    PLACE: place,
+    URL: url,
+  };
+  const ratios: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    warm(path);
+    const theirs = await measure(['bash', '-c', BY_HAND], env, { withPeak: false });
+    rmSync(place, { recursive: true });
+    warm(path);
+    const drill = [ETCDKEEP, 'drill', path, `--etcd=${etcd}`, `--scratch=${directory}`];
+    const ours = await measure(drill, {}, { withPeak: false });
+    ratios.push(ours.wallMs / theirs.wallMs);
+  }
+  const { peakBytes } = await measure(
+    [ETCDKEEP, 'drill', path, `--etcd=${etcd}`, `--scratch=${directory}`],
+    {},
+  );
+  console.log(
+    row('drill', [median(ratios).toFixed(2), '', formatBytes(peakBytes)]),
+    '  etcdutl snapshot restore, a start of etcd, HashKV',
+  );
 }

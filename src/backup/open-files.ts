@@ -1,59 +1,114 @@
-// Which processes have a file open, as far as this one can see: those of its own pid namespace, and of all users if it is
-// root's. Source: proc(5), /proc/PID/fd.
+// Who has files of a directory open: every process of the machine, whatever container it runs in.
 
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { namesIn } from '../base/directory-names.ts';
-import { EtcdkeepError } from '../base/errors.ts';
+import { systemCodeOf } from '../base/errors.ts';
+import type { Host } from '../controlplane/host.ts';
 
-export interface FileHolder {
+export interface OpenFile {
   readonly pid: number;
-  /** Name of its program; '' if it ended meanwhile. */
+  /** Name of its program, `etcd`; '' if it ended meanwhile. */
   readonly program: string;
+  /** A file of the directory, as it is seen from here. */
+  readonly path: string;
+  readonly how: 'open' | 'mapped' | 'its working directory';
 }
 
-/** @param paths files that need not be there */
-export async function holdersOf(paths: readonly string[], proc = '/proc'): Promise<FileHolder[]> {
-  const wanted = new Set<string>();
-  for (const path of paths) {
-    const identity = await identityOf(path);
-    if (identity !== undefined) wanted.add(identity);
+/**
+ * The processes that hold some files, or what is in some directories, by device and inode: a container sees the same files
+ * under other paths. Only the first file of each process is told. This process is none of them.
+ * @param paths those that do not exist are held by nobody
+ * @param proc whose processes are asked; of other users they are seen by root alone
+ */
+export async function openFilesBelow(
+  paths: readonly string[],
+  proc = '/proc',
+): Promise<readonly OpenFile[]> {
+  const files = new Map<string, string>();
+  for (const path of paths) await collect(path, files);
+  if (files.size === 0) return [];
+  const self = Number(await readlink(join(proc, 'self')).catch(() => process.pid));
+  const pids = (await readdir(proc)).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found: OpenFile[] = [];
+  for (const pid of pids) {
+    if (pid === self) continue;
+    const held = await heldBy(join(proc, `${pid}`), files);
+    if (held === undefined) continue;
+    found.push({ pid, program: await nameOf(join(proc, `${pid}`)), ...held });
   }
-  if (wanted.size === 0) return [];
-  const holders: FileHolder[] = [];
-  for (const name of await namesIn(proc)) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === process.pid) continue;
-    if (!(await holdsAny(join(proc, name, 'fd'), wanted))) continue;
-    holders.push({ pid, program: await programOf(join(proc, name)) });
+  return found;
+}
+
+/**
+ * Where the processes of a host are seen: in its own /proc where that is mounted, which shows those of every pid namespace
+ * below its own; else in this one's.
+ */
+export async function procOf(host: Host): Promise<string> {
+  const own = host.realPath('/proc');
+  return await readlink(join(own, 'self')).then(
+    () => own,
+    () => '/proc',
+  );
+}
+
+/** A directory and all that is in it, by device and inode. Links are not followed. */
+async function collect(path: string, files: Map<string, string>): Promise<void> {
+  const found = await lstat(path, { bigint: true }).catch(ifGone);
+  if (found === undefined || found.isSymbolicLink()) return;
+  files.set(`${found.dev}:${found.ino}`, path);
+  if (!found.isDirectory()) return;
+  for (const name of (await readdir(path).catch(ifGone)) ?? [])
+    await collect(join(path, name), files);
+}
+
+/** Files come and go while they are looked at, and so do processes. */
+function ifGone(reason: unknown): undefined {
+  if (['ENOENT', 'ENOTDIR', 'ESRCH'].includes(systemCodeOf(reason) ?? '')) return undefined;
+  throw reason;
+}
+
+type Held = Omit<OpenFile, 'pid' | 'program'>;
+
+async function heldBy(
+  directory: string,
+  files: ReadonlyMap<string, string>,
+): Promise<Held | undefined> {
+  const descriptors = await readdir(join(directory, 'fd')).catch(() => []);
+  for (const descriptor of descriptors) {
+    const path = files.get(await identityOf(join(directory, 'fd', descriptor)));
+    if (path !== undefined) return { path, how: 'open' };
   }
-  return holders;
+  const path = files.get(await identityOf(join(directory, 'cwd')));
+  if (path !== undefined) return { path, how: 'its working directory' };
+  const mapped = (await readFile(join(directory, 'maps'), 'latin1').catch(() => ''))
+    .split('\n')
+    .map((line) => files.get(identityOfMapping(line)))
+    .find((file) => file !== undefined);
+  return mapped === undefined ? undefined : { path: mapped, how: 'mapped' };
 }
 
-async function holdsAny(directory: string, wanted: ReadonlySet<string>): Promise<boolean> {
-  for (const descriptor of await openNames(directory)) {
-    const identity = await identityOf(join(directory, descriptor));
-    if (identity !== undefined && wanted.has(identity)) return true;
-  }
-  return false;
+async function identityOf(link: string): Promise<string> {
+  const found = await stat(link, { bigint: true }).catch(() => undefined);
+  return found === undefined ? '' : `${found.dev}:${found.ino}`;
 }
 
-/** None of a process that has ended, or is another user's. */
-async function openNames(directory: string): Promise<string[]> {
-  try {
-    return await namesIn(directory);
-  } catch (reason) {
-    if (reason instanceof EtcdkeepError) return [];
-    throw reason;
-  }
+/** `7f..-7f.. r--s 00000000 fe:00 9986238  /path`: the device as major and minor number, hex (proc_pid_maps(5)). */
+function identityOfMapping(line: string): string {
+  const [, major, minor, inode] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)/.exec(line) ?? [];
+  if (major === undefined || inode === '0') return '';
+  return `${deviceOf(BigInt(`0x${major}`), BigInt(`0x${minor!}`))}:${inode!}`;
 }
 
-/** Device and inode, by which a file is the same whatever its path. */
-async function identityOf(path: string): Promise<string | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
-  return found?.isFile() === true ? `${found.dev}:${found.ino}` : undefined;
+/** As stat(2) gives it (glibc, bits/sysmacros.h, makedev). */
+function deviceOf(major: bigint, minor: bigint): bigint {
+  return (
+    ((major & 0xfffff000n) << 32n) |
+    ((major & 0xfffn) << 8n) |
+    ((minor & 0xffffff00n) << 12n) |
+    (minor & 0xffn)
+  );
 }
 
-async function programOf(directory: string): Promise<string> {
+async function nameOf(directory: string): Promise<string> {
   return (await readFile(join(directory, 'comm'), 'utf8').catch(() => '')).trim();
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { EtcdkeepError } from '../base/errors.ts';
 import { type FileLock, lockShared } from './file-lock.ts';
-import { type FileHolder, holdersOf } from './open-files.ts';
+import { type OpenFile, openFilesBelow } from './open-files.ts';
 
 /** Where the database is in a data directory. */
 export function databaseOf(dataDirectory: string): string {
@@ -16,15 +16,15 @@ export function databaseOf(dataDirectory: string): string {
  */
 export async function holdStopped(dataDirectory: string): Promise<FileLock> {
   const database = databaseOf(dataDirectory);
-  const holders = await holdersOf([database]);
+  const holders = await openFilesBelow([database]);
   if (holders.length > 0) throw inUse(dataDirectory, holders);
   const lock = await lockShared(database);
   if (lock !== undefined) return lock;
-  throw inUse(dataDirectory, await holdersOf([database]));
+  throw inUse(dataDirectory, await openFilesBelow([database]));
 }
 
 /** The error of a directory on which a member runs. */
-export function inUse(dataDirectory: string, holders: readonly FileHolder[]): EtcdkeepError {
+export function inUse(dataDirectory: string, holders: readonly OpenFile[]): EtcdkeepError {
   const who =
     holders.length === 0
       ? 'a process that cannot be seen from here has its database locked'

@@ -4,8 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { openFilesBelow } from '../../src/backup/restore/open-files.ts';
-import { Host } from '../../src/controlplane/host.ts';
+import { openFilesBelow } from '../../src/backup/open-files.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { temporaryDirectory } from '../servers/directories.ts';
@@ -134,14 +133,12 @@ describe('open files', () => {
     const child = spawn(program, ['60']);
     onTestFinished(() => void child.kill('SIGKILL'));
     await new Promise((resolve) => child.once('spawn', resolve));
-    expect(await openFilesBelow(new Host('/', 'openshift'), [directory])).toEqual([
-      { pid: child.pid, process: 'program', path: program, how: 'mapped' },
+    expect(await openFilesBelow([directory])).toEqual([
+      { pid: child.pid, program: 'program', path: program, how: 'mapped' },
     ]);
   });
 
   it('a directory that nobody uses, and one that is not there', async () => {
-    expect(
-      await openFilesBelow(new Host('/', 'openshift'), [directoryForTest(), '/not-there']),
-    ).toEqual([]);
+    expect(await openFilesBelow([directoryForTest(), '/not-there'])).toEqual([]);
   });
 });

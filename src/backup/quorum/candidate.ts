@@ -3,7 +3,7 @@
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { DataDirectory } from '../../etcd/datadir/data-directory.ts';
 import type { DirectoryFinding } from '../../etcd/datadir/directory-finding.ts';
-import type { FileHolder } from '../open-files.ts';
+import type { OpenFile } from '../open-files.ts';
 
 /** A member as another one, or it itself, knows it. */
 export interface KnownMember {
@@ -39,7 +39,7 @@ export interface DirectoryFacts {
   readonly directory: DataDirectory;
   readonly findings: readonly DirectoryFinding[];
   /** Processes that have its database open: then its log is read, and its database is not. */
-  readonly heldBy: readonly FileHolder[];
+  readonly heldBy: readonly OpenFile[];
   /** Where nobody has been seen, and the database is locked all the same. */
   readonly isLocked: boolean;
 }

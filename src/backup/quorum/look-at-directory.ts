@@ -9,7 +9,7 @@ import { checkStore } from '../../etcd/store/check-store.ts';
 import { isError } from '../../etcd/store/store-finding.ts';
 import { lockShared } from '../file-lock.ts';
 import { interruptible } from '../interruptible.ts';
-import { holdersOf } from '../open-files.ts';
+import { openFilesBelow } from '../open-files.ts';
 import { databaseOf, inUse } from '../stopped-member.ts';
 import type { Candidate, DirectoryFacts, KnownMember } from './candidate.ts';
 
@@ -27,7 +27,7 @@ export async function lookAtDirectory(
   { name, path }: NamedDirectory,
   signal: AbortSignal,
 ): Promise<Candidate> {
-  const heldBy = await holdersOf([databaseOf(path)]);
+  const heldBy = await openFilesBelow([databaseOf(path)]);
   const isLocked = heldBy.length > 0 || (await isDatabaseLocked(path));
   const inUseBy = isLocked ? inUse(path, heldBy) : undefined;
   const directory = await readDataDirectory(path, { inUse: inUseBy });

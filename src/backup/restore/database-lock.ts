@@ -1,8 +1,8 @@
 // The lock that etcd holds on its database for as long as it runs (bbolt, db.go, Open: flock(2), exclusive).
 
-import { execFile } from 'node:child_process';
-import { type Host } from '../../controlplane/host.ts';
+import type { Host } from '../../controlplane/host.ts';
 import { findHostCommand, runHostCommand } from '../../controlplane/host-command.ts';
+import { lockShared } from '../file-lock.ts';
 import { exists } from './run.ts';
 
 /** `unknown` where nothing can tell. */
@@ -21,27 +21,18 @@ const TIMEOUT_MS = 5000;
 export async function databaseLock(host: Host, database: string): Promise<LockState> {
   const path = host.realPath(database);
   if (!(await exists(path))) return 'free';
-  const code = (await tryHere(path)) ?? (await tryOnHost(host, database));
+  const lock = await lockShared(path);
+  if (lock === undefined) return 'held';
+  await lock[Symbol.asyncDispose]();
+  return lock.state === 'held' ? 'free' : await tryOnHost(host, database);
+}
+
+/** Where there is no flock(1) here. */
+async function tryOnHost(host: Host, database: string): Promise<LockState> {
+  const command = await findHostCommand(host, 'flock');
+  if (command === undefined) return 'unknown';
+  const words = ['--shared', '--nonblock', '--conflict-exit-code', `${HELD}`, database, 'true'];
+  const { code } = await runHostCommand(command, words, TIMEOUT_MS);
   if (code === 0) return 'free';
   return code === HELD ? 'held' : 'unknown';
-}
-
-function words(path: string): string[] {
-  return ['--exclusive', '--nonblock', '--conflict-exit-code', `${HELD}`, path, 'true'];
-}
-
-/** @returns undefined if there is no flock(1) here */
-function tryHere(path: string): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    execFile('flock', words(path), { timeout: TIMEOUT_MS }, (failure) => {
-      if (failure === null) resolve(0);
-      else resolve(typeof failure.code === 'number' ? failure.code : undefined);
-    });
-  });
-}
-
-async function tryOnHost(host: Host, database: string): Promise<number | undefined> {
-  const command = await findHostCommand(host, 'flock');
-  if (command === undefined) return undefined;
-  return (await runHostCommand(command, words(database), TIMEOUT_MS)).code;
 }

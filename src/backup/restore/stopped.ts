@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, systemCodeOf } from '../../base/errors.ts';
+import { openFilesBelow, procOf } from '../open-files.ts';
 import { runningContainers } from './containers.ts';
 import { databaseLock } from './database-lock.ts';
 import { hasManifest, takeManifestAway, writtenBack } from './manifest.ts';
-import { openFilesBelow } from './open-files.ts';
 import type { RestorePlan } from './plan.ts';
 import { POLL_MS, type Run } from './run.ts';
 
@@ -78,11 +78,11 @@ async function observe({ host, plan }: Run): Promise<Observation> {
   }
   const places = placesOf(plan);
   const open = await openFilesBelow(
-    host,
     places.map((place) => host.realPath(place)),
+    await procOf(host),
   );
-  for (const { pid, process, path, how } of open) {
-    holders.push(`process ${pid} (${process}): ${join('/', relative(host.root, path))} is ${how}`);
+  for (const { pid, program, path, how } of open) {
+    holders.push(`process ${pid} (${program}): ${join('/', relative(host.root, path))} is ${how}`);
   }
   for (const place of places) {
     const database = `${place}/snap/db`;
