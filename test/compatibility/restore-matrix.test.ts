@@ -72,3 +72,34 @@ describeEachVersion(
   },
   ['3.7.3'],
 );
+
+describeEachVersion(
+  'a snapshot that is adapted to an etcd which does not know storage versions',
+  (from) => {
+    describeEachVersion(
+      'goes on to the next:',
+      (next) => {
+        it('nothing is left in it that would keep that from starting', async () => {
+          const directory = temporaryDirectory();
+          const before = await createMember({ version: '3.5.35', name: 'upgraded', directory });
+          const { file } = await saveCluster(from, directory);
+          const flags = [...restoreFlags(before, [before]), '--target-version=3.5'];
+          expect((await runCli(['snapshot', 'restore', file, ...flags])).code).toBe(0);
+          before.start([before], 'new');
+          await before.waitUntilHealthy();
+          await before.kill();
+          const after = await createMember({ version: next, name: 'upgraded', directory });
+          try {
+            after.start([after], 'existing');
+            await after.waitUntilHealthy();
+          } finally {
+            await after.kill();
+            removeTemporaryDirectory(directory);
+          }
+        });
+      },
+      ['3.6.16'],
+    );
+  },
+  ['3.7.3'],
+);
