@@ -31,11 +31,16 @@ function step(call: string, path: string): void {
   if (!directories.some((one) => file === one || file.startsWith(one + sep))) return;
   count += 1;
   appendFileSync(ETCDKEEP_STEPS_LOG, `${JSON.stringify({ call, file })}\n`);
-  const isHere = !isReached && at !== '' && (`${count}` === at || `${call} ${file}`.endsWith(at));
+  const isHere = !isReached && isAt(call, file);
   isReached ||= isHere;
   if (isHere && ETCDKEEP_STEPS_SIGNAL !== '') process.kill(process.pid, ETCDKEEP_STEPS_SIGNAL);
   const isFull = isReached && ETCDKEEP_STEPS_ERROR === 'ENOSPC' && TAKES_ROOM.includes(call);
   if (ETCDKEEP_STEPS_ERROR !== '' && (isHere || isFull)) fail(call, file);
+}
+
+/** A number is that of the step alone: names of files end with one as well. */
+function isAt(call: string, file: string): boolean {
+  return /^\d*$/.test(at) ? count === Number(at) : `${call} ${file}`.endsWith(at);
 }
 
 function fail(call: string, file: string): never {
