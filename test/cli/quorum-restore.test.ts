@@ -74,7 +74,7 @@ describeEachVersion('a lost quorum', (version) => {
     const place = directoryForTest();
     const change = (word: string): string =>
       word
-        .replace('/root/etcd-last.db', join(place, 'last.db'))
+        .replace(`${survivor.dataDir}-last.db`, join(place, 'last.db'))
         .replace(`${survivor.dataDir}-new`, join(place, `${survivor.name}.etcd`));
     for (const line of plan.plan.steps.flatMap(({ commands }) => commands))
       await carryOut(line, change);
@@ -129,9 +129,9 @@ describeWithEtcd('3.6.16', 'a host without a quorum', () => {
     expect(plan.host).toEqual({ name: host.nodeName, layout: 'openshift' });
     expect(plan.silent.map(({ source }) => source).sort()).toEqual(cluster.endpoints.toSorted());
     expect(plan.plan.steps.flatMap(({ commands }) => commands)).toEqual([
-      'sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /root/',
-      'sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /root/',
-      'sudo etcdkeep snapshot save /root/etcd-last.db --data-dir /var/lib/etcd',
+      'sudo mkdir -p /home/core/assets/manifests-stopped && sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /home/core/assets/manifests-stopped/',
+      'sudo mkdir -p /home/core/assets/manifests-stopped && sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /home/core/assets/manifests-stopped/',
+      'sudo etcdkeep snapshot save /var/lib/etcd-last.db --data-dir /var/lib/etcd',
       'sudo -E /etc/kubernetes/static-pod-resources/etcd-certs/configmaps/etcd-scripts/quorum-restore.sh',
       'oc adm wait-for-stable-cluster',
     ]);
@@ -145,7 +145,7 @@ describeWithEtcd('3.6.16', 'a host without a quorum', () => {
     expect(lines).toEqual([
       'sudo -E /usr/local/bin/disable-etcd.sh',
       'sudo -E /usr/local/bin/disable-etcd.sh',
-      'sudo etcdkeep snapshot save /root/etcd-last.db --data-dir /var/lib/etcd',
+      'sudo etcdkeep snapshot save /var/lib/etcd-last.db --data-dir /var/lib/etcd',
       'sudo -E /usr/local/bin/quorum-restore.sh',
       'oc adm wait-for-stable-cluster',
     ]);
@@ -157,7 +157,7 @@ describeWithEtcd('3.6.16', 'a host without a quorum', () => {
       /^There is no quorum-restore.sh on this host: it comes with OpenShift 4.18/,
     );
     expect(old.steps.flatMap(({ commands }) => commands)).toContain(
-      'sudo etcdkeep restore /root/etcd-last.db',
+      'sudo etcdkeep restore /var/lib/etcd-last.db',
     );
   });
 
@@ -174,9 +174,9 @@ describeWithEtcd('3.6.16', 'a host without a quorum', () => {
     expect(plan.silent.map(({ code }) => code)).toContain('certificate-expired');
     expect(plan.plan.steps.flatMap(({ commands }) => commands)).toEqual(
       expect.arrayContaining([
-        'sudo mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/manifests-stopped/',
-        'sudo etcdkeep snapshot save /root/etcd-last.db --data-dir /var/lib/etcd',
-        'sudo etcdkeep restore /root/etcd-last.db',
+        'sudo mkdir -p /etc/kubernetes/manifests-stopped && sudo mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/manifests-stopped/',
+        'sudo etcdkeep snapshot save /var/lib/etcd-last.db --data-dir /var/lib/etcd',
+        'sudo etcdkeep restore /var/lib/etcd-last.db',
       ]),
     );
     expect(plan.plan.notes.at(-1)).toMatch(/--force-new-cluster.* It is not recommended here/);

@@ -6,6 +6,7 @@
 // quorum-restore.sh uses); elsewhere a restore of a copy does it.
 
 import type { LayoutName } from '../../controlplane/host.ts';
+import { stopCommand } from '../../controlplane/stopped-etcd.ts';
 import type { Comparison, Ranked } from './compare.ts';
 import type { OwnHost } from './sources.ts';
 
@@ -24,41 +25,22 @@ export interface QuorumPlan {
   readonly notes: readonly string[];
 }
 
-/** What OpenShift's scripts are on a host, and since when they come with it. */
-export interface VendorScripts {
-  /** Paths on the host; undefined where there is none. */
-  readonly disableEtcd: string | undefined;
-  readonly quorumRestore: string | undefined;
-}
-
-const COPY = '/root/etcd-last.db';
-const ALONE = '/root/etcd-alone';
+/** Beside the data directory, where there is room for it, and nobody but root makes names. */
+const copyIn = (data: string): string => `${data}-last.db`;
+const aloneIn = (data: string): string => `${data}-alone`;
 /** OpenShift's own: a thousand writes a second for eleven days. */
 const BUMP = 1_000_000_000;
 const OTHERS = 'every other control-plane host';
-const KUBEADM_STOP = [
-  'sudo mkdir -p /etc/kubernetes/manifests-stopped',
-  'sudo mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/manifests-stopped/',
-];
 
-export const SCRIPT_PLACES = {
-  disableEtcd: ['/usr/local/bin/disable-etcd.sh'],
-  quorumRestore: [
-    '/usr/local/bin/quorum-restore.sh',
-    '/etc/kubernetes/static-pod-resources/etcd-certs/configmaps/etcd-scripts/quorum-restore.sh',
-  ],
-} as const;
+/** On its PATH, and where every host has it. Since 4.18. */
+export const QUORUM_RESTORE_PLACES = [
+  '/usr/local/bin/quorum-restore.sh',
+  '/etc/kubernetes/static-pod-resources/etcd-certs/configmaps/etcd-scripts/quorum-restore.sh',
+] as const;
 
-/** Finds OpenShift's scripts. */
-export async function findScripts({ host }: OwnHost): Promise<VendorScripts> {
-  const first = async (places: readonly string[]): Promise<string | undefined> => {
-    for (const place of places) if (await host.isFile(place)) return place;
-    return undefined;
-  };
-  return {
-    disableEtcd: await first(SCRIPT_PLACES.disableEtcd),
-    quorumRestore: await first(SCRIPT_PLACES.quorumRestore),
-  };
+async function findQuorumRestore({ host }: OwnHost): Promise<string | undefined> {
+  for (const place of QUORUM_RESTORE_PLACES) if (await host.isFile(place)) return place;
+  return undefined;
 }
 
 export async function planQuorumRestore(
@@ -78,8 +60,9 @@ export async function planQuorumRestore(
     ];
     return { layout: 'other', steps, notes };
   }
-  if (own.host.layout === 'kubeadm') return kubeadmPlan(newest, data, notes);
-  return openshiftPlan(newest, data, notes, await findScripts(own));
+  const stop = [await stopCommand(own.host)];
+  if (own.host.layout === 'kubeadm') return kubeadmPlan(newest, data, notes, stop);
+  return openshiftPlan(newest, data, notes, { stop, quorumRestore: await findQuorumRestore(own) });
 }
 
 /** Started together, a majority loses nothing. */
@@ -108,7 +91,7 @@ function copyOf({ candidate, progress }: Ranked, data: string): PlannedStep[] {
   const save: PlannedStep = {
     on: candidate.name,
     what: 'save what it has: the last backup of this cluster',
-    commands: [`sudo etcdkeep snapshot save ${COPY} --data-dir ${data}`],
+    commands: [`sudo etcdkeep snapshot save ${copyIn(data)} --data-dir ${data}`],
   };
   if (progress.committedWritesBeyond === 0) return [save];
   const url = 'http://127.0.0.1:12379';
@@ -118,9 +101,9 @@ function copyOf({ candidate, progress }: Ranked, data: string): PlannedStep[] {
       on: candidate.name,
       what: `take in the ${progress.committedWritesBeyond} writes that only its log has: start an etcd of its version alone on a copy, where nobody reaches it, save a snapshot of that, and stop it`,
       commands: [
-        `sudo cp -a ${data} ${ALONE}`,
-        `sudo etcd --name ${candidate.name} --data-dir ${ALONE} --force-new-cluster --listen-client-urls ${url} --advertise-client-urls ${url} --listen-peer-urls http://127.0.0.1:12380`,
-        `sudo etcdkeep snapshot save ${COPY} --overwrite --endpoints ${url}`,
+        `sudo cp -a ${data} ${aloneIn(data)}`,
+        `sudo etcd --name ${candidate.name} --data-dir ${aloneIn(data)} --force-new-cluster --listen-client-urls ${url} --advertise-client-urls ${url} --listen-peer-urls http://127.0.0.1:12380`,
+        `sudo etcdkeep snapshot save ${copyIn(data)} --overwrite --endpoints ${url}`,
       ],
     },
   ];
@@ -130,12 +113,11 @@ function openshiftPlan(
   newest: Ranked,
   data: string,
   notes: readonly string[],
-  { disableEtcd, quorumRestore }: VendorScripts,
+  {
+    stop,
+    quorumRestore,
+  }: { readonly stop: readonly string[]; readonly quorumRestore: string | undefined },
 ): QuorumPlan {
-  const stop =
-    disableEtcd === undefined
-      ? ['sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /root/']
-      : [`sudo -E ${disableEtcd}`];
   const first = [stopOthers(OTHERS, stop), stopChosen(newest, stop)];
   const { name } = newest.candidate;
   const settle: PlannedStep = {
@@ -144,13 +126,13 @@ function openshiftPlan(
     commands: ['oc adm wait-for-stable-cluster'],
   };
   if (quorumRestore === undefined) {
-    const restore = restoreOnHost(name);
+    const restore = restoreOnHost(name, data);
     return {
       layout: 'openshift',
       steps: [...first, ...copyOf(newest, data), restore, settle],
       notes: [
         ...notes,
-        `There is no quorum-restore.sh on this host: it comes with OpenShift 4.18 (${SCRIPT_PLACES.quorumRestore[0]}). The copy is restored instead.`,
+        `There is no quorum-restore.sh on this host: it comes with OpenShift 4.18 (${QUORUM_RESTORE_PLACES[0]}). The copy is restored instead.`,
       ],
     };
   }
@@ -163,23 +145,28 @@ function openshiftPlan(
   return { layout: 'openshift', steps: [...first, save, run, settle], notes };
 }
 
-function restoreOnHost(name: string): PlannedStep {
+function restoreOnHost(name: string, data: string): PlannedStep {
   return {
     on: name,
     what: 'restore the copy, with revisions above all that anybody has seen',
-    commands: [`sudo etcdkeep restore ${COPY}`],
+    commands: [`sudo etcdkeep restore ${copyIn(data)}`],
   };
 }
 
-function kubeadmPlan(newest: Ranked, data: string, notes: readonly string[]): QuorumPlan {
+function kubeadmPlan(
+  newest: Ranked,
+  data: string,
+  notes: readonly string[],
+  stop: readonly string[],
+): QuorumPlan {
   const { name } = newest.candidate;
   return {
     layout: 'kubeadm',
     steps: [
-      stopOthers(OTHERS, KUBEADM_STOP),
-      stopChosen(newest, KUBEADM_STOP),
+      stopOthers(OTHERS, stop),
+      stopChosen(newest, stop),
       ...copyOf(newest, data),
-      restoreOnHost(name),
+      restoreOnHost(name, data),
       {
         on: OTHERS,
         what: 'take part again, one host after the other: add it with etcdctl member add on the first host, and put its manifest back with the --initial-cluster that this prints and --initial-cluster-state=existing',
@@ -203,7 +190,7 @@ function restoreAnywhere({ candidate }: Ranked, data: string): PlannedStep {
     on: name,
     what: 'make a new data directory of the copy, with revisions above all that anybody has seen; start etcd on it, and add the other members',
     commands: [
-      `sudo etcdkeep snapshot restore ${COPY} --data-dir ${data}-new --name ${member} --initial-cluster ${cluster} --initial-advertise-peer-urls ${urls.join(',')} --bump-revision ${BUMP} --mark-compacted`,
+      `sudo etcdkeep snapshot restore ${copyIn(data)} --data-dir ${data}-new --name ${member} --initial-cluster ${cluster} --initial-advertise-peer-urls ${urls.join(',')} --bump-revision ${BUMP} --mark-compacted`,
     ],
   };
 }

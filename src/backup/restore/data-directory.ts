@@ -3,12 +3,13 @@
 import { execFile } from 'node:child_process';
 import type { Stats } from 'node:fs';
 import { access, constants, lstat, readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { namesIn } from '../../base/directory-names.ts';
 import { readError, systemCodeOf } from '../../base/errors.ts';
 import { nearestDirectory } from '../../base/room.ts';
 import type { Host } from '../../controlplane/host.ts';
+import { KEPT_BY_CLUSTER_RESTORE } from '../../controlplane/stopped-etcd.ts';
 import { failed, type Outcome, passed } from '../checks/result.ts';
 import type { OwnHost } from './own-host.ts';
 
@@ -31,9 +32,6 @@ export interface DataDirectory {
 
 /** How our own begin; a stamp follows. */
 export const KEPT_PREFIX = 'member-before-';
-
-/** Where cluster-restore.sh moves today's data, and destroys what it moved there before. */
-const VENDOR_KEPT = '/var/lib/etcd-backup/member';
 
 /** etcd makes its directories like this (client/pkg/fileutil, PrivateDirMode). */
 const PRIVATE_MODE = 0o700;
@@ -129,8 +127,12 @@ async function mountsOf(root: string): Promise<IsMountPoint> {
 async function safetyCopies(host: Host, path: string): Promise<string[]> {
   const names = await namesIn(host.realPath(path));
   const own = names.filter((name) => name.startsWith(KEPT_PREFIX)).toSorted();
-  const vendor = (await host.isDirectory(VENDOR_KEPT)) ? [VENDOR_KEPT] : [];
-  return [...own.map((name) => join(path, name)), ...vendor];
+  const directory = dirname(KEPT_BY_CLUSTER_RESTORE);
+  // And what would have been destroyed there, and was set aside under a longer name.
+  const vendor = (await namesIn(host.realPath(directory)))
+    .filter((name) => name.startsWith(basename(KEPT_BY_CLUSTER_RESTORE)))
+    .toSorted();
+  return [...own.map((name) => join(path, name)), ...vendor.map((name) => join(directory, name))];
 }
 
 /** Node has no call for it; `?` is what stat(1) says where there is none. */

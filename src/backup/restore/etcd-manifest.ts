@@ -3,14 +3,10 @@
 import { namesIn } from '../../base/directory-names.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { readArchivedText } from '../../controlplane/archived-file.ts';
-import {
-  type Host,
-  type LayoutName,
-  MANIFESTS,
-  STATIC_POD_RESOURCES,
-} from '../../controlplane/host.ts';
+import { type Host, MANIFESTS, STATIC_POD_RESOURCES } from '../../controlplane/host.ts';
 import { PodManifest } from '../../controlplane/kubeadm/manifest.ts';
 import { revisionOf } from '../../controlplane/openshift/static-pods.ts';
+import { STOPPED_MANIFESTS } from '../../controlplane/stopped-etcd.ts';
 
 /**
  * `stopped`: where disable-etcd.sh or an earlier restore has put it; `installed`: in the directory of a revision, from which
@@ -28,12 +24,6 @@ export interface EtcdManifest {
   readonly stopped: string;
 }
 
-/** Where disable-etcd.sh and cluster-restore.sh put it (cluster-etcd-operator, bindata/etcd/etcd-common-tools); with kubeadm our own. */
-export const STOPPED: Readonly<Record<LayoutName, string>> = {
-  openshift: '/home/core/assets/manifests-stopped',
-  kubeadm: '/etc/kubernetes/manifests-stopped',
-};
-
 /**
  * Finds OpenShift's. A manifest that names no revision of etcd is none: the pod that cluster-restore.sh puts there restores
  * a snapshot of its own.
@@ -45,7 +35,7 @@ export async function findOpenshiftManifest(
   archived: string | undefined,
 ): Promise<EtcdManifest> {
   const path = `${MANIFESTS}/etcd-pod.yaml`;
-  const stopped = `${STOPPED.openshift}/etcd-pod.yaml`;
+  const stopped = `${STOPPED_MANIFESTS.openshift}/etcd-pod.yaml`;
   if (await isEtcdPod(host, path)) return { path, state: 'in place', source: path, stopped };
   if (await isEtcdPod(host, stopped)) return { path, state: 'stopped', source: stopped, stopped };
   const installed = await newestInstalled(host);
@@ -72,7 +62,7 @@ export async function findKubeadmManifests(
   archive: string | undefined,
 ): Promise<KubeadmManifests> {
   const path = `${MANIFESTS}/etcd.yaml`;
-  const stopped = `${STOPPED.kubeadm}/etcd.yaml`;
+  const stopped = `${STOPPED_MANIFESTS.kubeadm}/etcd.yaml`;
   const { state, source, text } = await findText(host, 'etcd.yaml', archive);
   const apiServer = await findText(host, 'kube-apiserver.yaml', archive);
   return {
@@ -88,7 +78,7 @@ async function findText(
   archive: string | undefined,
 ): Promise<{ readonly state: ManifestState; readonly source: string; readonly text: string }> {
   const path = `${MANIFESTS}/${name}`;
-  const stopped = `${STOPPED.kubeadm}/${name}`;
+  const stopped = `${STOPPED_MANIFESTS.kubeadm}/${name}`;
   if (await host.isFile(path)) {
     return { state: 'in place', source: path, text: await host.readText(path) };
   }

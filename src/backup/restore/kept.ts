@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { namesIn } from '../../base/directory-names.ts';
 import { systemCodeOf } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
+import { KEPT_BY_CLUSTER_RESTORE } from '../../controlplane/stopped-etcd.ts';
 import { stoppedManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 
@@ -16,9 +17,6 @@ export interface Kept {
   /** What it takes on the disk. */
   readonly bytes: number;
 }
-
-/** Where the host's own script keeps the data of before, and where what it would destroy there is set aside. */
-export const KEPT_BY_SCRIPT = '/var/lib/etcd-backup/member';
 
 /**
  * All that is kept of a restore and still there. It is safe to delete once the cluster has recovered: every operator is
@@ -32,7 +30,7 @@ export async function keptOf(host: Host, plan: RestorePlan): Promise<readonly Ke
       (path) => ({ path, kind: 'data' }) as const,
     ),
     ...(plan.method === 'vendor'
-      ? await namedAfter(host, dirname(KEPT_BY_SCRIPT), 'member')
+      ? await namedAfter(host, dirname(KEPT_BY_CLUSTER_RESTORE), 'member')
       : []
     ).map((path) => ({ path, kind: 'data' }) as const),
     { path: keptResources, kind: 'resources' },

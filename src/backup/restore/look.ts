@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { ArchiveInspection } from '../../controlplane/archive-inspection.ts';
+import { CLUSTER_RESTORE } from '../../controlplane/stopped-etcd.ts';
 import type { HostRequest } from '../check.ts';
 import { requireRoot } from '../check.ts';
 import type { SkippedCheck } from '../checks/result.ts';
@@ -66,8 +67,6 @@ export interface RestoreFacts {
   readonly bump: Bump;
   readonly now: Date;
 }
-
-const VENDOR_SCRIPT = '/usr/local/bin/cluster-restore.sh';
 
 /**
  * Looks at everything once. Nothing is written, neither on the host nor beside the backup.
@@ -166,8 +165,8 @@ async function demandSuitedRequest(
   const lacks =
     host.layout !== 'openshift'
       ? 'is for OpenShift'
-      : !(await host.isFile(VENDOR_SCRIPT))
-        ? `needs ${host.realPath(VENDOR_SCRIPT)}, which is not there`
+      : !(await host.isFile(CLUSTER_RESTORE))
+        ? `needs ${host.realPath(CLUSTER_RESTORE)}, which is not there`
         : source.kind !== 'pair' || source.backup.resources === undefined
           ? 'needs the snapshot and the static resources of one stamp'
           : undefined;

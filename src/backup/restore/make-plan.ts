@@ -5,6 +5,7 @@ import { lstat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCodeOf } from '../../base/errors.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
+import { stopCommand } from '../../controlplane/stopped-etcd.ts';
 import type { Alarm } from '../../etcd/store/alarm.ts';
 import type { Check, CheckResult } from '../checks/result.ts';
 import { ask, failed, type Outcome, passed, unknown } from '../checks/result.ts';
@@ -14,8 +15,9 @@ import { RESTORE_CHECK_NAMES, RESTORE_CHECKS, type RestoreCheckName } from './ch
 import { checkSameCluster, checkSameRelease } from './cluster-identity.ts';
 import { checkDataDirectory, checkWritable, KEPT_PREFIX } from './data-directory.ts';
 import { checkEtcdVersion } from './etcd-version.ts';
+import { RESTORES } from './journal.ts';
 import { type LookRequest, lookBeforeRestore, type RestoreFacts } from './look.ts';
-import { checkOtherMembers, stopCommand } from './other-members.ts';
+import { checkOtherMembers } from './other-members.ts';
 import { portOf } from './own-host.ts';
 import { checkDrilled, checkPair, checkVerified } from './pair.ts';
 import { checkStaticResources } from './placed-resources.ts';
@@ -46,9 +48,6 @@ const CONTAINERS = {
   kubeadm: ['etcd'],
 } as const;
 
-/** What a run keeps of itself. */
-const JOURNALS = '/var/lib/etcdkeep';
-
 /**
  * Makes the plan. A check that refuses leaves it to be shown; refusalOf(checks) says whether it may be carried out.
  * @throws EtcdkeepError as `lookBeforeRestore`
@@ -75,7 +74,7 @@ async function makeChecks(
 ): Promise<readonly CheckResult<RestoreCheckName>[]> {
   const { own, source, verification, snapshot, here, others, data, keys, resources, bump, now } =
     facts;
-  const written = [data.path, MANIFESTS, plan.etcd.stopped, plan.keptResources, JOURNALS];
+  const written = [data.path, MANIFESTS, plan.etcd.stopped, plan.keptResources, RESTORES];
   const checks: Readonly<Record<RestoreCheckName, Check>> = {
     topology: () => checkTopology(facts),
     'data-directory': () => checkDataDirectory(data),
@@ -212,7 +211,7 @@ async function freeStamp(host: Host, dataDirectory: string, now: Date): Promise<
     const names = [
       join(dataDirectory, `restore-${stamp}`),
       join(dataDirectory, `${KEPT_PREFIX}${stamp}`),
-      join(JOURNALS, 'restores', stamp),
+      join(RESTORES, stamp),
       keptResources(stamp),
     ];
     const taken = await Promise.all(names.map((name) => isThere(host.realPath(name))));

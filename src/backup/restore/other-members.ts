@@ -2,7 +2,6 @@
 // quorum without this host, and clients would find two clusters.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import type { Host } from '../../controlplane/host.ts';
 import { failed, type Outcome, passed } from '../checks/result.ts';
 import type { KnownMember, OwnHost } from './own-host.ts';
 import { dialPeer } from './peer-dial.ts';
@@ -20,8 +19,6 @@ export interface OtherMember {
 
 /** A host that runs answers or refuses within milliseconds. */
 const DIAL_TIMEOUT_MS = 3000;
-
-const DISABLE_ETCD = '/usr/local/bin/disable-etcd.sh';
 
 /**
  * The members that any of the lists names, but the host's own: the same member by its name, or by a peer URL.
@@ -73,16 +70,6 @@ const WORDS: Readonly<Record<OtherMemberState, string>> = {
   unknown: 'unknown',
   attested: 'stopped by your word',
 };
-
-/** What is to be run on each other host, so that its member stops and stays so. */
-export async function stopCommand(host: Host): Promise<string> {
-  if (host.layout === 'kubeadm') {
-    return 'sudo mkdir -p /etc/kubernetes/manifests-stopped && sudo mv /etc/kubernetes/manifests/etcd.yaml /etc/kubernetes/manifests-stopped/';
-  }
-  // Since 4.18; every host has what this one has.
-  if (await host.isFile(DISABLE_ETCD)) return `sudo -E ${DISABLE_ETCD}`;
-  return 'sudo mkdir -p /home/core/assets/manifests-stopped && sudo mv /etc/kubernetes/manifests/etcd-pod.yaml /home/core/assets/manifests-stopped/';
-}
 
 async function dialOther(
   { name, peerUrls, clientUrls }: KnownMember,

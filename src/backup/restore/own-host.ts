@@ -7,13 +7,9 @@ import { PodManifest } from '../../controlplane/kubeadm/manifest.ts';
 import type { LocalEtcd } from '../../controlplane/layout.ts';
 import { readEtcdEnv } from '../../controlplane/openshift/etcd-env.ts';
 import { findOpenshiftEtcd } from '../../controlplane/openshift/local-etcd.ts';
+import { STOPPED_MANIFESTS } from '../../controlplane/stopped-etcd.ts';
 import { parseEndpoint } from '../../etcd/client/endpoint.ts';
-import {
-  type EtcdManifest,
-  findKubeadmManifests,
-  findOpenshiftManifest,
-  STOPPED,
-} from './etcd-manifest.ts';
+import { type EtcdManifest, findKubeadmManifests, findOpenshiftManifest } from './etcd-manifest.ts';
 import { demandKnownDistribution, demandUnfenced, externalEtcd } from './topology.ts';
 
 /** A member as somebody knows it. */
@@ -65,7 +61,7 @@ export async function findRestoredHost(root: string | undefined): Promise<Host> 
     for (const candidate of roots) {
       await demandKnownDistribution(candidate);
       const host = new Host(candidate, 'kubeadm');
-      if (await host.isFile(`${STOPPED.kubeadm}/etcd.yaml`)) return host;
+      if (await host.isFile(`${STOPPED_MANIFESTS.kubeadm}/etcd.yaml`)) return host;
       if (await hasOwnEtcd(host)) return host;
       const external = await externalEtcd(candidate);
       if (external !== undefined) throw external;

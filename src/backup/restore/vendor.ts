@@ -11,11 +11,12 @@ import type { Readable } from 'node:stream';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
 import { findHostCommand } from '../../controlplane/host-command.ts';
+import { CLUSTER_RESTORE, KEPT_BY_CLUSTER_RESTORE } from '../../controlplane/stopped-etcd.ts';
 import { copyTree } from './copy-tree.ts';
 import { placesOf } from './data.ts';
 import { makeDirectories, moveTree, removeTree } from './directories.ts';
 import { Journal, RESTORES } from './journal.ts';
-import { KEPT_BY_SCRIPT, keptOf } from './kept.ts';
+import { keptOf } from './kept.ts';
 import { demandNoUnfinished, whileNoOtherRuns } from './known-restores.ts';
 import { dropCopies, hasManifest, keepManifests, returnManifest } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
@@ -23,9 +24,6 @@ import { exists, freeName, type Restored, type Run, type RunOptions } from './ru
 import { sampleKeys } from './sample.ts';
 import { waitUntilServing } from './serve.ts';
 import { proveStopped } from './stopped.ts';
-
-/** Where the operator puts it on every control-plane host. */
-const SCRIPT = '/usr/local/bin/cluster-restore.sh';
 
 /**
  * Carries out a plan by the host's own script.
@@ -39,13 +37,13 @@ export async function carryOutByVendor(
 ): Promise<Restored> {
   return await whileNoOtherRuns(host, plan.stamp, async () => {
     await demandNoUnfinished(host);
-    const script = await findHostCommand(host, SCRIPT);
+    const script = await findHostCommand(host, CLUSTER_RESTORE);
     if (script === undefined) {
       const error = new EtcdkeepError(
         'vendor-script-failed',
         'this host has no cluster-restore.sh',
         {
-          path: host.realPath(SCRIPT),
+          path: host.realPath(CLUSTER_RESTORE),
           advice: 'restore without it: --method direct',
         },
       );
@@ -111,14 +109,14 @@ export async function undoVendor(run: Run, now: () => Date): Promise<void> {
   if (await hasManifest(run)) {
     throw new EtcdkeepError('restore-served', 'cluster-restore.sh has told etcd to start', {
       path: plan.etcd.manifest,
-      facts: [['kept', KEPT_BY_SCRIPT]],
-      advice: `restore what was kept, with a bump of its own: etcdkeep restore ${KEPT_BY_SCRIPT}`,
+      facts: [['kept', KEPT_BY_CLUSTER_RESTORE]],
+      advice: `restore what was kept, with a bump of its own: etcdkeep restore ${KEPT_BY_CLUSTER_RESTORE}`,
     });
   }
   await journal.add({ step: 'rollback', state: 'begun' }, now());
   await proveStopped(run);
   const { member } = placesOf(run);
-  const kept = host.realPath(KEPT_BY_SCRIPT);
+  const kept = host.realPath(KEPT_BY_CLUSTER_RESTORE);
   if (!(await exists(member)) && (await exists(kept))) await moveTree(kept, member);
   await removeTree(host.realPath(join(RESTORES, plan.stamp, 'pair')), plan.stamp);
   await returnManifest(run);
@@ -135,9 +133,9 @@ async function copyPair({ host, plan }: Run, pair: string): Promise<void> {
 }
 
 async function setAside({ host, plan }: Run): Promise<void> {
-  if (!(await exists(host.realPath(KEPT_BY_SCRIPT)))) return;
-  const free = await freeName(host, `${KEPT_BY_SCRIPT}-before-${plan.stamp}`);
-  await moveTree(host.realPath(KEPT_BY_SCRIPT), host.realPath(free));
+  if (!(await exists(host.realPath(KEPT_BY_CLUSTER_RESTORE)))) return;
+  const free = await freeName(host, `${KEPT_BY_CLUSTER_RESTORE}-before-${plan.stamp}`);
+  await moveTree(host.realPath(KEPT_BY_CLUSTER_RESTORE), host.realPath(free));
 }
 
 /** Its output is shown as it comes. */
@@ -180,7 +178,7 @@ function failed({ stamp }: RestorePlan, how: string, signal: AbortSignal): Etcdk
     {
       facts: [
         ['pair', join(RESTORES, stamp, 'pair')],
-        ['kept by it', KEPT_BY_SCRIPT],
+        ['kept by it', KEPT_BY_CLUSTER_RESTORE],
       ],
       advice: `its output says how far it came: docs/restore.md#when-the-script-fails; then etcdkeep restore --rollback ${stamp} puts data and manifest back, as long as etcd was not started`,
     },
