@@ -9,7 +9,8 @@ import {
   syncDirectory,
   writeFileDurably,
 } from '../base/durable-files.ts';
-import { EtcdkeepError, readError, systemCodeOf, writeError } from '../base/errors.ts';
+import { EtcdkeepError, writeError } from '../base/errors.ts';
+import { leadsSomewhere } from '../base/exists.ts';
 import type { NewCluster } from '../etcd/datadir/new-member.ts';
 import { writeSnap } from '../etcd/datadir/snap-writer.ts';
 import { FIRST_WAL, WAL_SIZE, writeWal } from '../etcd/datadir/wal-writer.ts';
@@ -95,6 +96,11 @@ export class NewDataDirectory implements AsyncDisposable {
     await this.#member.keep();
   }
 
+  /** What of it is there, to be asked after a failure. */
+  async left(): Promise<string[]> {
+    return [...(await this.#member.left()), ...((await this.#walDirectory?.left()) ?? [])];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#member[Symbol.asyncDispose]();
     await this.#walDirectory?.[Symbol.asyncDispose]();
@@ -114,7 +120,7 @@ async function writeLog(path: string, records: Uint8Array): Promise<void> {
 }
 
 async function demandEmpty(path: string): Promise<void> {
-  if (!(await isThere(path))) return;
+  if (!(await leadsSomewhere(path))) return;
   if (!(await stat(path)).isDirectory()) {
     throw new EtcdkeepError('data-dir-not-empty', 'the data directory is a file', { path });
   }
@@ -134,19 +140,9 @@ async function demandEmpty(path: string): Promise<void> {
 }
 
 async function demandMissing(path: string): Promise<void> {
-  if (!(await isThere(path))) return;
+  if (!(await leadsSomewhere(path))) return;
   throw new EtcdkeepError('target-exists', "the directory of the member's log exists", {
     path,
     advice: 'name one with --wal-dir that does not exist yet',
   });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (reason) {
-    if (systemCodeOf(reason) === 'ENOENT') return false;
-    throw readError(reason, 'look at it', path);
-  }
 }

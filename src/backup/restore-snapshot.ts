@@ -96,9 +96,15 @@ export async function restoreSnapshot(request: RestoreSnapshotRequest): Promise<
     return restored;
   } catch (reason) {
     await undo.disposeAsync();
-    if (reason instanceof EtcdkeepError) reason.aftermath ??= 'Nothing was written.';
+    if (reason instanceof EtcdkeepError) reason.aftermath ??= await aftermathOf(places);
     throw reason;
   }
+}
+
+/** What is seen once this run has cleaned up after itself. */
+async function aftermathOf(places: readonly NewDataDirectory[]): Promise<string> {
+  const left = (await Promise.all(places.map((place) => place.left()))).flat();
+  return left.length === 0 ? 'Nothing was written.' : `What is left: ${left.join(', ')}.`;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   syncDirectory,
 } from '../base/durable-files.ts';
 import { writeError } from '../base/errors.ts';
+import { exists } from '../base/exists.ts';
 import { mayStillRun } from '../base/process-label.ts';
 
 /** Of directories: what is in them is for their owner alone. */
@@ -76,6 +77,13 @@ export class StagedDirectory implements AsyncDisposable {
     this.#isKept = true;
     await removeStagingDirectory(this.#staging);
     if (this.#madeParent !== undefined) await syncDirectory(dirname(this.#madeParent));
+  }
+
+  /** What of it is there, in its place or still beside it. @throws EtcdkeepError `file-failed` */
+  async left(): Promise<string[]> {
+    const places = this.#isPublished ? [this.#target, this.#staging] : [this.#staging];
+    const found = await Promise.all(places.map(exists));
+    return places.filter((_, index) => found[index]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

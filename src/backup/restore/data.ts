@@ -4,9 +4,10 @@ import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../base/durable-files.ts';
 import { EtcdkeepError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import { builtState } from './built-data.ts';
 import { makeDirectories, moveTree } from './directories.ts';
-import { exists, freeName, type Run } from './run.ts';
+import { freeName, type Run } from './run.ts';
 
 /**
  * Keeps today's data. Where they are kept already, what is in their place was made meanwhile, and is kept as well.

@@ -1,9 +1,9 @@
 // The lock that etcd holds on its database for as long as it runs (bbolt, db.go, Open: flock(2), exclusive).
 
+import { exists } from '../../base/exists.ts';
 import type { Host } from '../../controlplane/host.ts';
 import { findHostCommand, runHostCommand } from '../../controlplane/host-command.ts';
 import { lockShared } from '../file-lock.ts';
-import { exists } from './run.ts';
 
 /** `unknown` where nothing can tell. */
 export type LockState = 'free' | 'held' | 'unknown';

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncDirectory } from '../../base/durable-files.ts';
 import { EtcdkeepError, systemCodeOf, writeError } from '../../base/errors.ts';
-import { exists } from './run.ts';
+import { exists } from '../../base/exists.ts';
 
 /**
  * Makes a directory and those above it; what is there stays as it is.

@@ -13,10 +13,11 @@ import {
   writeFileAtomically,
 } from '../../base/durable-files.ts';
 import { EtcdkeepError, readError, writeError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import { sweepStaged } from '../staged-directory.ts';
 import { makeDirectories } from './directories.ts';
 import type { RestorePlan } from './plan.ts';
-import { exists, freeName, type Run } from './run.ts';
+import { freeName, type Run } from './run.ts';
 
 const MANIFEST_BYTES_MAX = 4 << 20;
 

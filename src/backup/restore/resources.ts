@@ -4,12 +4,13 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import { extractMembers } from '../../controlplane/archive-extraction.ts';
 import { type Host, MANIFESTS } from '../../controlplane/host.ts';
 import { copyTree } from './copy-tree.ts';
 import { makeDirectories, moveTree, removeTree, tryMoveTree } from './directories.ts';
 import type { PlacedResource, RestorePlan } from './plan.ts';
-import { exists, freeName, type Run } from './run.ts';
+import { freeName, type Run } from './run.ts';
 
 /** A resource on its way. */
 interface Placement {

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { EtcdkeepError } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import type { Host } from '../../controlplane/host.ts';
 import { builtState } from './built-data.ts';
 import { placesOf, putDataBack, takeDataOut } from './data.ts';
@@ -11,7 +12,7 @@ import { findRestore, whileNoOtherRuns } from './known-restores.ts';
 import { putManifest, returnManifest, takeManifestAway } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { putResourcesBack, removeStaged } from './resources.ts';
-import { exists, type Run, type RunOptions } from './run.ts';
+import { type Run, type RunOptions } from './run.ts';
 import { proveStopped } from './stopped.ts';
 import { undoVendor } from './vendor.ts';
 

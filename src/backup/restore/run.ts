@@ -1,7 +1,6 @@
 // What every step of a restore works with.
 
-import { lstat } from 'node:fs/promises';
-import { readError, systemCodeOf } from '../../base/errors.ts';
+import { exists } from '../../base/exists.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { RestoreReport } from './events.ts';
 import type { Journal } from './journal.ts';
@@ -52,17 +51,6 @@ export interface Restored {
 }
 
 export const POLL_MS = 1000;
-
-/** Whether there is anything of that name, a link that leads nowhere included. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (reason) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) return false;
-    throw readError(reason, 'look at it', path);
-  }
-}
 
 /** The first of `path`, `path-2`, `path-3`, ... that nothing has; as the host knows it. */
 export async function freeName(host: Host, path: string): Promise<string> {

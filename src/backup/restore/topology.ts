@@ -1,9 +1,9 @@
 // Which control planes are restored in another way, and what that is. Told by files that only they have, before a host is
 // looked for: most of them have none that etcdkeep would know.
 
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EtcdkeepError, readError, systemCodeOf } from '../../base/errors.ts';
+import { EtcdkeepError } from '../../base/errors.ts';
+import { leadsSomewhere } from '../../base/exists.ts';
 
 interface Topology {
   readonly name: string;
@@ -84,7 +84,7 @@ export function demandSuitedTopology(controlPlaneTopology: string, from: string)
 
 /** The error of a host whose API server's etcd runs on other machines. */
 export async function externalEtcd(root: string): Promise<EtcdkeepError | undefined> {
-  if (!(await exists(join(root, API_SERVER)))) return undefined;
+  if (!(await leadsSomewhere(join(root, API_SERVER)))) return undefined;
   const topology = {
     name: "external etcd: this host's API server uses one that runs on other machines",
     procedure:
@@ -95,7 +95,7 @@ export async function externalEtcd(root: string): Promise<EtcdkeepError | undefi
 
 async function demandWithout(root: string, path: string, topology: Topology): Promise<void> {
   const place = join(root, path);
-  if (await exists(place)) throw unsuited(topology, `${place} is there`);
+  if (await leadsSomewhere(place)) throw unsuited(topology, `${place} is there`);
 }
 
 function unsuited({ name, procedure }: Topology, seen: string): EtcdkeepError {
@@ -103,14 +103,4 @@ function unsuited({ name, procedure }: Topology, seen: string): EtcdkeepError {
     facts: [['seen', seen]],
     advice: procedure,
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (reason) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) return false;
-    throw readError(reason, 'look at it', path);
-  }
 }
