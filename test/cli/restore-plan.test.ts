@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../src/base/error-codes.ts';
-import { NODE, openshiftScene, plan, VERSION } from '../restore/scene.ts';
+import { NODE, openshiftScene, plan, VERSION } from '../restore/plan-scene.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
 import { expectFailure } from './failure.ts';
 import { ETCDKEEP, runCli } from './run.ts';

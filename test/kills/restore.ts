@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { PlacedResource } from '../../src/backup/restore/plan.ts';
 import { failureOf } from '../cli/failure.ts';
-import { createScene, dataOf, type Scene, type StepAt, writeSince } from '../restore/act-scene.ts';
+import { createScene, dataOf, type Scene, type StepAt, writeSince } from '../restore/host-scene.ts';
 import type { CommandResult } from '../servers/command.ts';
 
 const { values } = parseArgs({

@@ -6,7 +6,7 @@ import { runCli } from '../cli/run.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { binariesOf } from '../servers/etcd.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { createScene, type Scene, VERSION } from './act-scene.ts';
+import { createScene, type Scene, VERSION } from './host-scene.ts';
 
 const SHOWN_DIRECTORY = '/home/core/assets/backup';
 

@@ -6,7 +6,7 @@ import { expectFailure } from '../cli/failure.ts';
 import { runCli } from '../cli/run.ts';
 import { untouched } from '../cli/untouched.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { createScene, dataOf, type Scene, VERSION, writeSince } from './act-scene.ts';
+import { createScene, dataOf, type Scene, VERSION, writeSince } from './host-scene.ts';
 
 describeWithEtcd(VERSION, 'etcdkeep restore', () => {
   describe.each(['openshift', 'kubeadm'] as const)('on a host of %s', (layout) => {

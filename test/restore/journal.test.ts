@@ -13,7 +13,7 @@ import {
   sceneForSuite,
   VERSION,
   writeSince,
-} from './act-scene.ts';
+} from './host-scene.ts';
 
 describeWithEtcd(VERSION, 'the journal of a restore', () => {
   const scene = sceneForSuite('openshift');

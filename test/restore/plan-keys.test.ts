@@ -6,7 +6,7 @@ import { runCli } from '../cli/run.ts';
 import { encryptAescbc, encryptionConfig, READ_KEY, WRITE_KEY } from '../fixtures/encryption.ts';
 import type { EtcdCluster } from '../servers/etcd.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { kubeadmScene, openshiftScene, plan, VERSION } from './scene.ts';
+import { kubeadmScene, openshiftScene, plan, VERSION } from './plan-scene.ts';
 
 const NEW_KEY = { name: '9', secret: READ_KEY.secret };
 const API_MANIFEST = '/etc/kubernetes/manifests/kube-apiserver-pod.yaml';

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { expectFailure } from '../cli/failure.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { openshiftScene, plan, VERSION } from './scene.ts';
+import { openshiftScene, plan, VERSION } from './plan-scene.ts';
 
 const MARGIN = 1_000_000_000n;
 

@@ -9,7 +9,7 @@ import { databaseLock } from '../../src/backup/restore/database-lock.ts';
 import { Host } from '../../src/controlplane/host.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
+import { dataOf, sceneForSuite, VERSION, writeSince } from './host-scene.ts';
 
 /** What no test waits for longer. */
 const SHORT = { STOP_TIMEOUT_MS: '1500' };

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { expectFailure } from '../cli/failure.ts';
 import { runCli } from '../cli/run.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { NODES, openshiftScene, plan, VERSION } from './scene.ts';
+import { NODES, openshiftScene, plan, VERSION } from './plan-scene.ts';
 
 const [, SECOND, THIRD] = NODES;
 

@@ -7,8 +7,8 @@ import type { RestorePlan } from '../../src/backup/restore/plan.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { binariesOf } from '../servers/etcd.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { inHostsRoot, installProgram, noChroot, prepareRoot } from './act-root.ts';
-import { dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
+import { dataOf, sceneForSuite, VERSION, writeSince } from './host-scene.ts';
+import { inHostsRoot, installProgram, noChroot, prepareRoot } from './machine-root.ts';
 
 const STAND_IN = new URL('cluster-restore.stand-in.sh', import.meta.url).pathname;
 

@@ -10,8 +10,8 @@ import { directoryForTest } from '../cli/scene.ts';
 import { temporaryDirectory } from '../servers/directories.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
 import { findOnPath } from '../servers/processes.ts';
-import { inHostsRoot, installProgram, noChroot, prepareRoot } from './act-root.ts';
-import { dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
+import { dataOf, sceneForSuite, VERSION, writeSince } from './host-scene.ts';
+import { inHostsRoot, installProgram, noChroot, prepareRoot } from './machine-root.ts';
 
 const CRICTL = new URL('crictl.stand-in.sh', import.meta.url).pathname;
 const LABEL = 'system_u:object_r:container_var_lib_t:s0';

@@ -7,7 +7,7 @@ import { expectFailure } from '../cli/failure.ts';
 import { runCli } from '../cli/run.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { describeEachVersion, describeWithEtcd } from '../servers/for-vitest.ts';
-import { kubeadmScene, NODE, openshiftScene, plan, VERSION } from './scene.ts';
+import { kubeadmScene, NODE, openshiftScene, plan, VERSION } from './plan-scene.ts';
 
 describeEachVersion('the plan of a restore', (version) => {
   it('while etcd runs, and once it is stopped: nothing is wrong with it', async () => {

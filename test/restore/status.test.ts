@@ -5,7 +5,7 @@ import { type RestoreStatus, statusOf } from '../../src/backup/restore/status.ts
 import { Host } from '../../src/controlplane/host.ts';
 import { type ApiServer, startApiServer } from '../servers/api-server.ts';
 import { describeWithApiServer } from '../servers/for-vitest.ts';
-import { type Scene, sceneForSuite } from './act-scene.ts';
+import { type Scene, sceneForSuite } from './host-scene.ts';
 
 describeWithApiServer('the status of a restore', () => {
   const scene = sceneForSuite('openshift');

@@ -6,7 +6,7 @@ import { expectFailure } from '../cli/failure.ts';
 import { runCli } from '../cli/run.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
 import { OTHER_UID, putKubeadm, putOpenshift } from './cluster-objects.ts';
-import { kubeadmScene, openshiftScene, plan, VERSION } from './scene.ts';
+import { kubeadmScene, openshiftScene, plan, VERSION } from './plan-scene.ts';
 
 describeWithEtcd(VERSION, 'the cluster, before a restore', () => {
   it.each([

@@ -16,7 +16,7 @@ import { expectFailure } from '../cli/failure.ts';
 import { runCli } from '../cli/run.ts';
 import { directoryForTest } from '../cli/scene.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { backUp, openshiftScene, plan, type Scene, VERSION } from './scene.ts';
+import { backUp, openshiftScene, plan, type Scene, VERSION } from './plan-scene.ts';
 
 /** The files of the one backup in a directory. */
 async function filesIn(directory: string) {

@@ -2,7 +2,7 @@
 // and stand-ins, which only the run itself sees mounted there.
 import { spawnSync } from 'node:child_process';
 import { chmod, copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
-import type { Scene } from './act-scene.ts';
+import type { Scene } from './host-scene.ts';
 
 /** Why there can be none here; undefined where there can. */
 export const noChroot = ((): string | undefined => {

@@ -19,7 +19,7 @@ import { StaticPods } from '../servers/static-pods.ts';
 
 export const VERSION = '3.6.16';
 
-const ENTRY = new URL('act.ts', import.meta.url).pathname;
+const ENTRY = new URL('carry-out.ts', import.meta.url).pathname;
 const NODE_NAME = 'ip-10-0-1-2.ec2.internal';
 const WAIT_MS = 30_000;
 

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { PlacedResource, RestorePlan } from '../../src/backup/restore/plan.ts';
 import { listingOf } from '../cli/untouched.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { createScene, dataOf, sceneForSuite, VERSION, writeSince } from './act-scene.ts';
+import { createScene, dataOf, sceneForSuite, VERSION, writeSince } from './host-scene.ts';
 
 const RESOURCES = '/etc/kubernetes/static-pod-resources';
 

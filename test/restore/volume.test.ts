@@ -9,7 +9,7 @@ import { listingOf } from '../cli/untouched.ts';
 import { type Volume, volumeForTest, volumesMissing } from '../cli/volume.ts';
 import { runCommand } from '../servers/command.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { createScene, dataOf, type Scene, VERSION } from './act-scene.ts';
+import { createScene, dataOf, type Scene, VERSION } from './host-scene.ts';
 
 const noVolumes = volumesMissing();
 

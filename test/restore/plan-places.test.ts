@@ -7,7 +7,7 @@ import { directoryForTest } from '../cli/scene.ts';
 import { volumeForTest, volumesMissing } from '../cli/volume.ts';
 import type { OpenshiftHost } from '../fixtures/openshift-host.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
-import { kubeadmScene, openshiftScene, type PlanDocument, plan, VERSION } from './scene.ts';
+import { kubeadmScene, openshiftScene, type PlanDocument, plan, VERSION } from './plan-scene.ts';
 
 const noVolumes = volumesMissing();
 
