@@ -1,6 +1,7 @@
 // The closed set of error codes. docs/errors.md is generated from this table, and the CLI takes
 // its exit codes from it: nothing else decides either.
 
+import { API_ERROR_CODES } from './api-error-codes.ts';
 import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
 import { RESTORE_ERROR_CODES } from './restore-error-codes.ts';
 
@@ -76,28 +77,7 @@ const table = {
     'the API server could not start with it either; on OpenShift compare it with the secret encryption-config in openshift-kube-apiserver',
   ),
 
-  // The API server of the host.
-  'kubeconfig-missing': failed(
-    'The host has no kubeconfig for its own API server, so what only the API tells is not known.',
-    'OpenShift writes it under static-pod-resources/kube-apiserver-certs; a backup needs none',
-  ),
-  'kubeconfig-invalid': failed(
-    'A kubeconfig cannot be understood, or its current context names what is not in it.',
-    'try it with oc --kubeconfig; a backup needs none',
-  ),
-  'api-unreachable': failed(
-    'The API server did not answer.',
-    'look at its pod with crictl; a backup does not need it',
-    true,
-  ),
-  'api-refused': failed(
-    'The API server, or something in front of it, refused a request.',
-    "the message is the server's own; a backup does not need it",
-  ),
-  'proxy-invalid': failed(
-    "A proxy's URL in the host's proxy file cannot be understood. It is not shown: it may hold a password.",
-    'compare /etc/mco/proxy.env with the status of the Proxy "cluster"',
-  ),
+  ...API_ERROR_CODES,
 
   'topology-unsuited': refused(
     'The control plane is of a kind that is not restored on one of its own hosts, or that something else would start again meanwhile.',

@@ -1,10 +1,11 @@
 // The API server of a host itself, with the credentials that the host keeps for its administrator.
 
 import { EtcdkeepError } from '../base/errors.ts';
+import { proxyFor } from '../base/proxy-rules.ts';
 import { ApiClient } from '../kubernetes/api-client.ts';
 import { readKubeconfig } from '../kubernetes/kubeconfig.ts';
 import { type Host, type LayoutName, STATIC_POD_RESOURCES } from './host.ts';
-import { proxyFor, readProxy } from './proxy.ts';
+import { readProxy } from './proxy.ts';
 
 /** The one that cluster-backup.sh uses (cluster-etcd-operator, bindata/etcd/etcd-common-tools). */
 export const LOCALHOST_KUBECONFIG = `${STATIC_POD_RESOURCES}/kube-apiserver-certs/secrets/node-kubeconfigs/localhost.kubeconfig`;

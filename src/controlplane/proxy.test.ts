@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { ProxySettings } from '../base/proxy-rules.ts';
 import { makeHost, put } from './host.fixture.ts';
-import { describeProxy, PROXY_ENV, type ProxySettings, proxyFor, readProxy } from './proxy.ts';
+import { describeProxy, PROXY_ENV, readProxy } from './proxy.ts';
 
 const PROXY = 'http://user:p%40ss@proxy.example.com:3128';
 
@@ -40,46 +41,6 @@ describe('readProxy', () => {
       code: 'proxy-invalid',
       message: 'HTTPS_PROXY is no URL of a proxy',
     });
-  });
-});
-
-describe('proxyFor', () => {
-  const through = (url: string, ...exceptions: string[]): boolean =>
-    proxyFor(new URL(url), { http: undefined, https: PROXY, exceptions }) === PROXY;
-
-  it.each([
-    ['https://registry.example.org', true],
-    ['http://registry.example.org', false],
-    ['https://localhost:6443', false],
-    ['https://127.9.9.9:6443', false],
-    ['https://[::1]:6443', false],
-  ])('%s: %s', (url, expected) => expect(through(url)).toBe(expected));
-
-  // The rules and examples of golang.org/x/net/http/httpproxy, Config.NoProxy.
-  it.each([
-    ['*', 'https://registry.example.org', false],
-    ['example.org', 'https://example.org', false],
-    ['example.org', 'https://registry.example.org', false],
-    ['example.org', 'https://registry-example.org', true],
-    ['.example.org', 'https://registry.example.org', false],
-    ['.example.org', 'https://example.org', true],
-    ['*.example.org', 'https://registry.example.org', false],
-    ['EXAMPLE.org', 'https://registry.Example.org', false],
-    ['example.org:443', 'https://example.org', false],
-    ['example.org:443', 'https://example.org:8443', true],
-    ['10.0.0.0/16', 'https://10.0.1.2:6443', false],
-    ['10.0.0.0/16', 'https://10.1.1.2:6443', true],
-    ['10.0.0.0/33', 'https://10.0.1.2:6443', true],
-    ['10.0.1.2', 'https://10.0.1.2:6443', false],
-    ['10.0.1.2:443', 'https://10.0.1.2:6443', true],
-    ['10.0.1.2', 'https://10.0.1.20:6443', true],
-    ['fd00::/8', 'https://[fd00::3]:6443', false],
-    ['fd00::3', 'https://[fd00::3]:6443', false],
-    ['[fd00::3]:6443', 'https://[fd00::3]:6443', false],
-    ['fd00::/8', 'https://10.0.1.2:6443', true],
-    ['0.1.2', 'https://10.0.1.2', true],
-  ])('but for %s: %s: %s', (exception, url, expected) => {
-    expect(through(url, 'other.example.net', exception)).toBe(expected);
   });
 });
 

@@ -1,19 +1,11 @@
-// The cluster-wide proxy as a host knows it, and what goes through it. etcd never does.
+// The cluster-wide proxy as a host knows it. etcd is never reached through one.
 
-import { BlockList, isIP } from 'node:net';
 import { EtcdkeepError } from '../base/errors.ts';
+import { isProxyUrl, type ProxySettings, splitExceptions } from '../base/proxy-rules.ts';
 import type { Host } from './host.ts';
 
 /** The machine-config operator writes it on every node (templates/common/_base/files/etc-mco-proxy.yaml). */
 export const PROXY_ENV = '/etc/mco/proxy.env';
-
-/** As in the file. The URLs may hold a password. */
-export interface ProxySettings {
-  readonly http: string | undefined;
-  readonly https: string | undefined;
-  /** Addresses, subnets and domains that are reached without it; `*` is everything. */
-  readonly exceptions: readonly string[];
-}
 
 /**
  * Reads the host's proxy file.
@@ -32,23 +24,7 @@ export async function readProxy(host: Host): Promise<ProxySettings | undefined> 
   };
   const [http, https] = [urlOf('HTTP_PROXY'), urlOf('HTTPS_PROXY')];
   if (http === undefined && https === undefined) return undefined;
-  const exceptions = (values.get('NO_PROXY') ?? '').split(',').map((entry) => entry.trim());
-  return { http, https, exceptions: exceptions.filter((entry) => entry !== '') };
-}
-
-/**
- * The proxy that a URL is reached through, or undefined. The rules are those of Go programs, for which the
- * list was made (golang.org/x/net/http/httpproxy, Config.ProxyFunc); nothing on this machine is ever
- * reached through one.
- */
-export function proxyFor(url: URL, proxy: ProxySettings): string | undefined {
-  const name = url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  if (name === 'localhost' || isWithin(name, '127.0.0.0', 8) || isWithin(name, '::1', 128)) {
-    return undefined;
-  }
-  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
-  if (proxy.exceptions.some((entry) => matches(entry.toLowerCase(), name, port))) return undefined;
-  return url.protocol === 'https:' ? proxy.https : proxy.http;
+  return { http, https, exceptions: splitExceptions(values.get('NO_PROXY')) };
 }
 
 /**
@@ -80,30 +56,4 @@ function parseEnvironmentFile(text: string): ReadonlyMap<string, string> {
       value!.trim().replace(/^(["'])(.*)\1$/, '$2'),
     ]),
   );
-}
-
-function isProxyUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
-}
-
-function matches(entry: string, name: string, port: string): boolean {
-  if (entry === '*') return true;
-  const subnet = /^(.+)\/(\d{1,3})$/.exec(entry);
-  if (subnet !== null) return isWithin(name, subnet[1]!, Number(subnet[2]));
-  const [, host = entry, only] = /^\[?(.*?)\]?:(\d+)$/.exec(isIP(entry) === 0 ? entry : '') ?? [];
-  if (only !== undefined && only !== port) return false;
-  if (isIP(name) !== 0) return isWithin(name, host, isIP(host) === 6 ? 128 : 32);
-  const domain = host.replace(/^\*(?=\.)/, '');
-  if (domain.startsWith('.')) return name.endsWith(domain);
-  return name === domain || name.endsWith(`.${domain}`);
-}
-
-function isWithin(address: string, network: string, bits: number): boolean {
-  const family = isIP(network) === 6 ? 'ipv6' : 'ipv4';
-  if (isIP(address) === 0 || isIP(network) === 0 || bits > (family === 'ipv6' ? 128 : 32)) {
-    return false;
-  }
-  const list = new BlockList();
-  list.addSubnet(network, bits, family);
-  return list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }

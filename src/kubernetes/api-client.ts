@@ -1,7 +1,9 @@
-// Reads from an API server.
+// Requests to an API server: how it is reached, by whom, and what its refusals mean.
 
 import { Agent, type RequestOptions, request } from 'node:https';
 import { EtcdkeepError, messageOf, systemCodeOf } from '../base/errors.ts';
+import { ApiRefusal } from './api-refusal.ts';
+import { type Credentials, type PluginOptions, runCredentialPlugin } from './credential-plugin.ts';
 import type { ApiAccess } from './kubeconfig.ts';
 
 export interface ApiOptions {
@@ -10,79 +12,176 @@ export interface ApiOptions {
   /** For the whole of one request. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** How the credentials plugin of a kubeconfig is run; without it such a user has none. */
+  readonly plugin?: Omit<PluginOptions, 'signal'>;
 }
 
-/** An object of the API is below etcd's own limit of 1.5 MiB. */
-const MAX_ANSWER_BYTES = 4 << 20;
+/** How a request names its object, or changes it. */
+export type ApiMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A list of objects may be long; one object is below etcd's own limit of 1.5 MiB. */
+const MAX_ANSWER_BYTES = 64 << 20;
+
+/** Credentials that end this soon are asked for anew. */
+const EXPIRY_MARGIN_MS = 10_000;
+
+/** What a connection to the API server needs, as node:https takes it. */
+export interface ApiConnection {
+  readonly agent: Agent;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized?: false;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
 
 export class ApiClient {
-  readonly #access: ApiAccess;
+  readonly access: ApiAccess;
   readonly #options: ApiOptions;
   readonly #agent: Agent;
+  #credentials: Credentials | undefined;
 
   /** @throws EtcdkeepError `proxy-invalid` */
   constructor(access: ApiAccess, options: ApiOptions) {
-    this.#access = access;
+    this.access = access;
     this.#options = options;
     this.#agent = agentFor(options.proxy);
+  }
+
+  /** As users are shown it. */
+  get endpoint(): string {
+    return this.access.server.origin;
   }
 
   /**
    * Gets one object.
    * @param path `/apis/config.openshift.io/v1/clusteroperators/etcd`
    * @returns its JSON, parsed
-   * @throws EtcdkeepError `api-unreachable`, `api-refused`; the signal's reason
+   * @throws EtcdkeepError `api-unreachable`; ApiRefusal; the signal's reason
    */
-  async get(path: string): Promise<unknown> {
-    const { status, text } = await this.#request(path);
-    const body = parseJson(text);
-    if (status === 200 && body !== undefined) return body;
-    // meta/v1 Status, which is also how errors of a proxy in between do not look.
-    const { message } = (body ?? {}) as { message?: unknown };
-    const words = typeof message === 'string' ? message : 'no answer of an API server';
-    throw new EtcdkeepError('api-refused', `the API server answered ${status}: ${words}`, {
-      endpoint: this.#access.server.origin,
-    });
+  get(path: string): Promise<unknown> {
+    return this.request('GET', path);
+  }
+
+  /**
+   * Sends one request. With credentials of a plugin that are refused it is sent once more, with new ones.
+   * @returns the JSON of the answer, parsed
+   * @throws EtcdkeepError `api-unreachable`, `credential-plugin-failed`; ApiRefusal; the signal's reason
+   */
+  async request(method: ApiMethod, path: string, body?: object): Promise<unknown> {
+    let answer = await this.#send(method, path, body);
+    if (answer.status === 401 && this.access.plugin !== undefined) {
+      this.#credentials = undefined;
+      answer = await this.#send(method, path, body);
+    }
+    const { status, text } = answer;
+    const parsed = parseJson(text);
+    if (status >= 200 && status < 300 && parsed !== undefined) return parsed;
+    throw ApiRefusal.of(status, parsed, this.endpoint);
+  }
+
+  /**
+   * What a connection of one's own to it needs.
+   * @throws EtcdkeepError `credential-plugin-failed`; the signal's reason
+   */
+  async connection(): Promise<ApiConnection> {
+    const { ca, serverName, isInsecure, basic, impersonate } = this.access;
+    const { cert, key, token } = await this.#currentCredentials();
+    return {
+      agent: this.#agent,
+      headers: {
+        ...authorization(token, basic),
+        ...(impersonate === undefined ? {} : { 'impersonate-user': impersonate.user }),
+        ...(impersonate?.uid === undefined ? {} : { 'impersonate-uid': impersonate.uid }),
+        ...(impersonate === undefined || impersonate.groups.length === 0
+          ? {}
+          : { 'impersonate-group': [...impersonate.groups] }),
+      },
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(isInsecure ? { rejectUnauthorized: false } : {}),
+    };
+  }
+
+  /** Where it is asked for; the server may lie below a path of a proxy in front of it. */
+  urlOf(path: string): URL {
+    const { server } = this.access;
+    return new URL(server.pathname.replace(/\/$/, '') + path, server);
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  async #request(path: string): Promise<{ readonly status: number; readonly text: string }> {
+  /** The error of a connection that failed, or broke. */
+  unreachable(reason: unknown, why = wordsFor(reason)): EtcdkeepError {
+    const { endpoint } = this;
+    return new EtcdkeepError(
+      'api-unreachable',
+      `cannot ask the API server at ${endpoint}: ${why}`,
+      { endpoint, cause: reason },
+    );
+  }
+
+  async #send(method: ApiMethod, path: string, body: object | undefined): Promise<Answer> {
     const { signal, timeoutMs } = this.#options;
+    const connection = await this.connection();
     const timeout = AbortSignal.timeout(timeoutMs);
+    const headers = {
+      ...connection.headers,
+      accept: 'application/json',
+      ...contentType(method, body),
+    };
     try {
-      return await exchange(
-        new URL(path, this.#access.server),
-        this.#requestOptions(AbortSignal.any([signal, timeout])),
-      );
+      const options = {
+        ...connection,
+        method,
+        headers,
+        signal: AbortSignal.any([signal, timeout]),
+      };
+      return await exchange(this.urlOf(path), options, body);
     } catch (reason) {
       signal.throwIfAborted();
-      const why = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : wordsFor(reason);
-      const { origin } = this.#access.server;
-      throw new EtcdkeepError('api-unreachable', `cannot ask the API server at ${origin}: ${why}`, {
-        endpoint: origin,
-        cause: reason,
-      });
+      if (timeout.aborted) throw this.unreachable(reason, `no answer within ${timeoutMs / 1000} s`);
+      throw this.unreachable(reason);
     }
   }
 
-  #requestOptions(signal: AbortSignal): RequestOptions {
-    const { ca, cert, key, token, serverName } = this.#access;
-    return {
-      agent: this.#agent,
-      signal,
-      headers: {
-        accept: 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-    };
+  async #currentCredentials(): Promise<Omit<Credentials, 'expires'>> {
+    const { access } = this;
+    const { plugin: options, signal } = this.#options;
+    if (access.plugin === undefined || options === undefined) return access;
+    const { expires } = this.#credentials ?? {};
+    const isEnding = expires !== undefined && expires.getTime() < Date.now() + EXPIRY_MARGIN_MS;
+    if (this.#credentials === undefined || isEnding) {
+      this.#credentials = await runCredentialPlugin(access, access.plugin, { ...options, signal });
+    }
+    return { ...access, ...this.#credentials };
   }
+}
+
+function authorization(
+  token: string | undefined,
+  basic: ApiAccess['basic'],
+): Record<string, string> {
+  if (token !== undefined) return { authorization: `Bearer ${token}` };
+  if (basic === undefined) return {};
+  const pair = Buffer.from(`${basic.username}:${basic.password}`).toString('base64');
+  return { authorization: `Basic ${pair}` };
+}
+
+function contentType(method: ApiMethod, body: object | undefined): Record<string, string> {
+  if (body === undefined) return {};
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  return { 'content-type': type };
 }
 
 /** Node's own errors quote the URL, password and all. */
@@ -95,8 +194,8 @@ function agentFor(proxy: string | undefined): Agent {
   }
 }
 
-function exchange(url: URL, options: RequestOptions) {
-  return new Promise<{ readonly status: number; readonly text: string }>((resolve, reject) => {
+function exchange(url: URL, options: RequestOptions, body: object | undefined) {
+  return new Promise<Answer>((resolve, reject) => {
     const outgoing = request(url, options, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -114,7 +213,7 @@ function exchange(url: URL, options: RequestOptions) {
       });
     });
     outgoing.on('error', reject);
-    outgoing.end();
+    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 

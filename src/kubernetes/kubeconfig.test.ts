@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EtcdkeepError } from '../base/errors.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { accessFor, mergeKubeconfigs, parseKubeconfig, readKubeconfig } from './kubeconfig.ts';
 
 const PATH = '/etc/kubernetes/localhost.kubeconfig';
 const TOKEN = 'sha256~a-token-that-nobody-may-see';
@@ -48,6 +48,12 @@ describe('readKubeconfig', () => {
       cert: 'me',
       key: 'my key',
       token: undefined,
+      isInsecure: false,
+      proxy: undefined,
+      basic: undefined,
+      plugin: undefined,
+      impersonate: undefined,
+      namespace: 'default',
     });
   });
 
@@ -58,28 +64,84 @@ describe('readKubeconfig', () => {
     expect(access).toMatchObject({ ca: 'a CA', key: 'a key', cert: undefined });
   });
 
-  it('takes a token', async () => {
+  it('takes a token, or the one in a file', async () => {
     expect((await read(text(SERVER, `token: ${TOKEN}`))).token).toBe(TOKEN);
+    const both = `{token: old, tokenFile: me.key}`;
+    expect((await read(text(SERVER, both))).token).toBe('a key');
+  });
+
+  it('takes all else that says how, and for whom', async () => {
+    const cluster = `{${SERVER}/k8s/c-1, insecure-skip-tls-verify: true, proxy-url: "http://p:1"}`;
+    const user = '{username: me, password: pw, as: her, as-uid: "7", as-groups: [a, b]}';
+    expect(await read(text(cluster, user))).toMatchObject({
+      server: new URL('https://localhost:6443/k8s/c-1'),
+      isInsecure: true,
+      proxy: 'http://p:1',
+      basic: { username: 'me', password: 'pw' },
+      impersonate: { user: 'her', groups: ['a', 'b'], uid: '7' },
+    });
+  });
+
+  it('finds a plugin by its name, or where the kubeconfig lies', async () => {
+    const plugin = (command: string) =>
+      read(
+        text(
+          SERVER,
+          `{exec: {apiVersion: v, command: ${command}, args: null, env: [{name: A, value: b}]}}`,
+        ),
+      );
+    expect((await plugin('kubelogin')).plugin).toMatchObject({
+      command: 'kubelogin',
+      args: [],
+      env: [{ name: 'A', value: 'b' }],
+    });
+    expect((await plugin('./bin/login')).plugin?.command).toBe('/etc/kubernetes/bin/login');
+    expect((await plugin('/bin/login')).plugin?.command).toBe('/bin/login');
+  });
+
+  it('needs of what it holds only the context in use to be whole', async () => {
+    const others = 'contexts: null\nclusters:\n- name: broken\n  cluster: {server: 7}\n';
+    const first = parseKubeconfig(`current-context: admin\n${others}`, PATH);
+    const second = parseKubeconfig(text(SERVER, `token: ${TOKEN}`, 'other'), '/other/config');
+    const config = mergeKubeconfigs([first, second]);
+    expect((await accessFor(config, undefined, () => Promise.reject(new Error()))).token).toBe(
+      TOKEN,
+    );
+  });
+
+  it('of several files the first that has a name counts', async () => {
+    const one = parseKubeconfig(text(SERVER, 'token: one'), PATH);
+    const two = parseKubeconfig(text('server: https://two:6443', 'token: two'), '/two');
+    const { token, server } = await accessFor(mergeKubeconfigs([one, two]), 'admin', () =>
+      Promise.reject(new Error()),
+    );
+    expect([token, server.host]).toEqual(['one', 'localhost:6443']);
   });
 
   it.each([
     ['no YAML', `users:\n\t- token: ${TOKEN}\n`, 'it is not YAML, in line 2'],
     ['a text', TOKEN, 'at its top: '],
-    ['no server', text('{}', `token: ${TOKEN}`), 'at clusters.0.cluster.server: '],
+    ['no server', text('{}', `token: ${TOKEN}`), 'at server of its cluster in use: '],
     [
       'no https',
       text('server: http://localhost:6443', `token: ${TOKEN}`),
-      'at clusters.0.cluster.server: ',
+      'at server of its cluster in use: ',
     ],
     [
       'data that is no base64',
       text(`{${SERVER}, certificate-authority-data: "${TOKEN}"}`, `token: ${TOKEN}`),
-      'at clusters.0.cluster.certificate-authority-data: ',
+      'at certificate-authority-data of its cluster in use: ',
     ],
     [
       'a context that is not there',
       text(SERVER, `token: ${TOKEN}`, 'gone'),
       'its current context is not whole',
+    ],
+    ['no current context', text(SERVER, `token: ${TOKEN}`, '""'), 'it has no current context'],
+    [
+      'an auth-provider',
+      text(SERVER, `{token: ${TOKEN}, auth-provider: {name: gcp}}`),
+      'its user has an auth-provider',
     ],
     [
       'a context without its cluster',
@@ -91,6 +153,15 @@ describe('readKubeconfig', () => {
     expect(error).toMatchObject({ code: 'kubeconfig-invalid', position: { path: PATH } });
     expect((error as Error).message).toContain(`cannot use the kubeconfig: ${why}`);
     expect(inspect(error, { depth: null })).not.toContain(TOKEN);
+  });
+
+  it('a context that is named has to be there', async () => {
+    const config = parseKubeconfig(text(SERVER, `token: ${TOKEN}`), PATH);
+    const read = accessFor(config, 'prod', () => Promise.reject(new Error()));
+    await expect(read).rejects.toMatchObject({
+      code: 'kubeconfig-invalid',
+      message: 'cannot use the kubeconfig: it has no context of the name that was given',
+    });
   });
 
   it('gives an access or an error of ours, whatever the text', async () => {

@@ -1,10 +1,11 @@
 // The files of a host and of a backup that are text. An error quotes nothing of a file that holds keys.
 
 import { readFileSync } from 'node:fs';
+import { proxyFor } from '../../../src/base/proxy-rules.ts';
 import { Host } from '../../../src/controlplane/host.ts';
 import { PodManifest } from '../../../src/controlplane/kubeadm/manifest.ts';
 import { parseEtcdEnv } from '../../../src/controlplane/openshift/etcd-env.ts';
-import { proxyFor, readProxy } from '../../../src/controlplane/proxy.ts';
+import { readProxy } from '../../../src/controlplane/proxy.ts';
 import { memberJson, newCluster } from '../../../src/etcd/datadir/new-member.ts';
 import { parseInitialCluster } from '../../../src/etcd/datadir/peer-urls.ts';
 import {

@@ -1,0 +1,51 @@
+// The error codes of an API server, and of a host that is reached through it: a part of the closed set in error-codes.ts.
+
+import { type ErrorMeaning, failed } from './error-meaning.ts';
+
+export const API_ERROR_CODES = {
+  // The API server.
+  'kubeconfig-missing': failed(
+    'There is no kubeconfig: on a host, none for its own API server, so what only the API tells is not known.',
+    'OpenShift writes one of a host under static-pod-resources/kube-apiserver-certs; a backup on a host needs none',
+  ),
+  'kubeconfig-invalid': failed(
+    'A kubeconfig cannot be understood, or the context in use names what is not in it.',
+    'try it with oc --kubeconfig; a backup on a host needs none',
+  ),
+  'credential-plugin-failed': failed(
+    'The program that the kubeconfig names for the credentials of its user gave none.',
+    'run kubectl get --raw /version with the same kubeconfig: it runs the same program',
+  ),
+  'proxy-invalid': failed(
+    "A proxy's URL cannot be understood. It is not shown: it may hold a password.",
+    'compare /etc/mco/proxy.env of the host with the status of the Proxy "cluster"',
+  ),
+  'api-unreachable': failed(
+    'The API server did not answer.',
+    'look at its pod with crictl on a control-plane host; a backup there does not need it',
+    true,
+  ),
+  'api-unauthorized': failed(
+    'The API server does not accept the credentials of the kubeconfig: they have expired, or are those of another cluster.',
+    'log in again (oc login), or name another kubeconfig or context',
+  ),
+  'api-forbidden': failed(
+    'The API server knows who asks, and does not allow it.',
+    'the message names what is missing',
+  ),
+  'api-refused': failed(
+    'The API server, or something in front of it, refused a request.',
+    "the message is the server's own; a backup on a host does not need it",
+  ),
+
+  // A command in a container.
+  'exec-failed': failed(
+    'The node could not run a command in a container, or killed it.',
+    "the message is the kubelet's own; look at the pod, and at the kubelet of the node",
+  ),
+  'exec-broken': failed(
+    'The connection to a command in a container ended before the command did.',
+    'run it again; what was started on the node ends by itself',
+    true,
+  ),
+} as const satisfies Record<string, ErrorMeaning>;
