@@ -1,0 +1,179 @@
+// A Lease that one run holds at a time, whichever machine it runs on (coordination.k8s.io/v1). It is renewed while the run
+// lives; one that is not renewed ends by itself.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { EtcdkeepError } from '../base/errors.ts';
+import type { ApiClient } from './api-client.ts';
+import { isConflict, isNotFound } from './api-refusal.ts';
+
+export interface LeaseRequest {
+  readonly namespace: string;
+  readonly name: string;
+  /** Who holds it, in words: others are told. */
+  readonly holder: string;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  /** A renewal that failed; the run goes on. */
+  readonly renewalFailed?: (reason: unknown) => void;
+  /** For tests. */
+  readonly times?: Partial<LeaseTimes>;
+}
+
+export interface LeaseTimes {
+  readonly durationMs: number;
+  readonly renewalMs: number;
+}
+
+/** Ours; or somebody else's, who lives. */
+export type LeaseOutcome =
+  | { readonly isHeld: true; readonly release: () => Promise<void> }
+  | { readonly isHeld: false; readonly holder: string; readonly since: Date | undefined };
+
+const TIMES: LeaseTimes = { durationMs: 60_000, renewalMs: 15_000 };
+
+// coordination.k8s.io/v1, LeaseSpec; every field may be absent.
+const schema = z.looseObject({
+  metadata: z.looseObject({ resourceVersion: z.string() }),
+  spec: z
+    .looseObject({
+      holderIdentity: z.string().nullish(),
+      leaseDurationSeconds: z.number().nullish(),
+      acquireTime: z.iso.datetime({ offset: true }).nullish(),
+      renewTime: z.iso.datetime({ offset: true }).nullish(),
+    })
+    .default({}),
+});
+type Lease = z.infer<typeof schema>;
+
+/**
+ * Takes it, if nobody holds it or its holder is gone.
+ * @throws EtcdkeepError `api-unreachable`, ApiRefusal (also where etcd takes no more writes); the signal's reason
+ */
+export async function takeLease(api: ApiClient, request: LeaseRequest): Promise<LeaseOutcome> {
+  for (;;) {
+    const found = await readLease(api, request);
+    if (found !== undefined) {
+      const { holderIdentity: holder, acquireTime } = found.spec;
+      if (holder && (await lives(api, request, found))) {
+        return { isHeld: false, holder, since: acquireTime ? new Date(acquireTime) : undefined };
+      }
+    }
+    try {
+      await writeLease(api, request, found);
+      return { isHeld: true, release: keepRenewed(api, request) };
+    } catch (reason) {
+      // Somebody was quicker; whoever it was is looked at.
+      if (!isConflict(reason)) throw reason;
+    }
+  }
+}
+
+/**
+ * Whether the holder may live. Clocks of two machines differ: what has ended by ours is watched for a while, and a holder
+ * who renews it then lives.
+ */
+async function lives(api: ApiClient, request: LeaseRequest, found: Lease): Promise<boolean> {
+  const { renewTime, leaseDurationSeconds } = found.spec;
+  if (!renewTime) return false;
+  const ends = Date.parse(renewTime) + (leaseDurationSeconds ?? 0) * 1000;
+  if (request.now().getTime() < ends) return true;
+  const { renewalMs } = { ...TIMES, ...request.times };
+  await sleep(renewalMs * 1.2, undefined, { signal: request.signal }).catch(() => undefined);
+  request.signal.throwIfAborted();
+  const later = await readLease(api, request);
+  return (
+    later !== undefined && later.spec.renewTime !== renewTime && Boolean(later.spec.holderIdentity)
+  );
+}
+
+function keepRenewed(api: ApiClient, request: LeaseRequest): () => Promise<void> {
+  const { renewalMs } = { ...TIMES, ...request.times };
+  const ours = async (): Promise<Lease | undefined> => {
+    const found = await readLease(api, request);
+    return found?.spec.holderIdentity === request.holder ? found : undefined;
+  };
+  const renew = async (): Promise<void> => {
+    const found = await ours();
+    if (found === undefined) throw taken(request);
+    await writeLease(api, request, found, found.spec.acquireTime);
+  };
+  let last: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    last = last.then(renew).catch((reason: unknown) => request.renewalFailed?.(reason));
+  }, renewalMs).unref();
+  return async () => {
+    clearInterval(timer);
+    await last;
+    try {
+      const found = await ours();
+      if (found !== undefined) await removeLease(api, request, found);
+    } catch {
+      // It ends by itself.
+    }
+  };
+}
+
+async function readLease(api: ApiClient, request: LeaseRequest): Promise<Lease | undefined> {
+  try {
+    const answer = await api.get(pathOf(request));
+    const { data } = schema.safeParse(answer);
+    if (data !== undefined) return data;
+  } catch (reason) {
+    if (isNotFound(reason)) return undefined;
+    throw reason;
+  }
+  throw new EtcdkeepError('api-refused', `the Lease ${request.name} is not understood`, {
+    endpoint: api.endpoint,
+  });
+}
+
+/** @param found what it replaces, which nobody may have changed meanwhile; undefined to make one */
+async function writeLease(
+  api: ApiClient,
+  request: LeaseRequest,
+  found: Lease | undefined,
+  acquired?: string | null,
+): Promise<void> {
+  const { name, namespace, holder } = request;
+  const { durationMs } = { ...TIMES, ...request.times };
+  const lease = {
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name, namespace, resourceVersion: found?.metadata.resourceVersion },
+    spec: {
+      holderIdentity: holder,
+      leaseDurationSeconds: Math.ceil(durationMs / 1000),
+      acquireTime: acquired ?? microTime(request.now()),
+      renewTime: microTime(request.now()),
+    },
+  };
+  if (found === undefined) await api.request('POST', collectionOf(request), lease);
+  else await api.request('PUT', pathOf(request), lease);
+}
+
+async function removeLease(api: ApiClient, request: LeaseRequest, found: Lease): Promise<void> {
+  const { resourceVersion } = found.metadata;
+  await api.request('DELETE', pathOf(request), {
+    apiVersion: 'v1',
+    kind: 'DeleteOptions',
+    preconditions: { resourceVersion },
+  });
+}
+
+function taken({ name }: LeaseRequest): EtcdkeepError {
+  return new EtcdkeepError('api-refused', `the Lease ${name} has another holder now`);
+}
+
+function collectionOf({ namespace }: LeaseRequest): string {
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+}
+
+function pathOf(request: LeaseRequest): string {
+  return `${collectionOf(request)}/${request.name}`;
+}
+
+/** meta/v1 MicroTime wants six digits. */
+function microTime(moment: Date): string {
+  return moment.toISOString().replace('Z', '000Z');
+}
