@@ -38,6 +38,20 @@ export const API_ERROR_CODES = {
     "the message is the server's own; a backup on a host does not need it",
   ),
 
+  // A node that is reached through it.
+  'debug-pod-forbidden': failed(
+    'The user, or the pod security of the namespace, does not allow a privileged pod.',
+    'name a namespace that is labelled pod-security.kubernetes.io/enforce=privileged with --to-namespace, or go by --ssh',
+  ),
+  'debug-pod-failed': failed(
+    'The node did not start the debug pod, or ended it.',
+    'see what kubectl describe says of the pod while it is there; --image names another image, --ssh goes without a pod',
+  ),
+  'node-command-failed': failed(
+    'A command that was run on the node failed.',
+    'the message is the last that it said; run it there to see the rest',
+  ),
+
   // A command in a container.
   'exec-failed': failed(
     'The node could not run a command in a container, or killed it.',

@@ -36,6 +36,13 @@ export interface ApiConnection {
   readonly rejectUnauthorized?: false;
 }
 
+interface ApiRequest {
+  readonly method: ApiMethod;
+  readonly path: string;
+  readonly body: object | undefined;
+  readonly signal: AbortSignal;
+}
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -74,11 +81,23 @@ export class ApiClient {
    * @returns the JSON of the answer, parsed
    * @throws EtcdkeepError `api-unreachable`, `credential-plugin-failed`; ApiRefusal; the signal's reason
    */
-  async request(method: ApiMethod, path: string, body?: object): Promise<unknown> {
-    let answer = await this.#send(method, path, body);
+  request(method: ApiMethod, path: string, body?: object): Promise<unknown> {
+    return this.#request({ method, path, body, signal: this.#options.signal });
+  }
+
+  /**
+   * The same, also when all else was told to stop: for what cleans up.
+   * @throws EtcdkeepError `api-unreachable`, `credential-plugin-failed`; ApiRefusal
+   */
+  requestAnyway(method: ApiMethod, path: string, body?: object): Promise<unknown> {
+    return this.#request({ method, path, body, signal: new AbortController().signal });
+  }
+
+  async #request(request: ApiRequest): Promise<unknown> {
+    let answer = await this.#send(request);
     if (answer.status === 401 && this.access.plugin !== undefined) {
       this.#credentials = undefined;
-      answer = await this.#send(method, path, body);
+      answer = await this.#send(request);
     }
     const { status, text } = answer;
     const parsed = parseJson(text);
@@ -131,8 +150,8 @@ export class ApiClient {
     );
   }
 
-  async #send(method: ApiMethod, path: string, body: object | undefined): Promise<Answer> {
-    const { signal, timeoutMs } = this.#options;
+  async #send({ method, path, body, signal }: ApiRequest): Promise<Answer> {
+    const { timeoutMs } = this.#options;
     const connection = await this.connection();
     const timeout = AbortSignal.timeout(timeoutMs);
     const headers = {

@@ -171,7 +171,8 @@ class ExecStreams {
     const [channel] = data;
     const output = this.#outputs.get(channel!);
     if (output !== undefined) {
-      if (data.length > 1 && !output.push(data.subarray(1))) {
+      // What nobody reads any more is of no interest.
+      if (data.length > 1 && !output.destroyed && !output.push(data.subarray(1))) {
         this.#full.add(output);
         this.#socket.pause();
       }

@@ -80,7 +80,8 @@ describeWithApiServer('a client of an API server', () => {
     const given = (answer: object) =>
       JSON.stringify({ apiVersion: VERSION, kind: 'ExecCredential', status: answer });
     // The first time it gives what is refused.
-    const script = 'if mkdir "$ONCE" 2>/dev/null; then printf %s "$BAD"; else printf %s "$GOOD"; fi';
+    const script =
+      'if mkdir "$ONCE" 2>/dev/null; then printf %s "$BAD"; else printf %s "$GOOD"; fi';
     const plugin: CredentialPlugin = {
       apiVersion: VERSION,
       command: '/bin/sh',

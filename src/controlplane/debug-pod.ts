@@ -1,0 +1,272 @@
+// A node that is reached through a debug pod: made, waited for, kept alive while its client lives, and removed.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { EtcdkeepError } from '../base/errors.ts';
+import type { ApiClient } from '../kubernetes/api-client.ts';
+import { ApiRefusal, isNotFound } from '../kubernetes/api-refusal.ts';
+import { execInPod } from '../kubernetes/pod-exec.ts';
+import type { ControlPlaneNode } from './cluster-nodes.ts';
+import {
+  CONTAINER,
+  type DebugPodRequest,
+  debugPod,
+  EXPIRES,
+  lifelineCommand,
+  onHost,
+  POD_LABELS,
+} from './debug-pod-manifest.ts';
+import type { LayoutName } from './host.ts';
+import type { NodeShell, RunningCommand } from './node-shell.ts';
+
+export interface DebugPodOptions {
+  readonly node: ControlPlaneNode;
+  readonly layout: LayoutName;
+  readonly namespace: string;
+  /** One that the node has, or can pull. */
+  readonly image: string;
+  readonly owner: string;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+}
+
+/** The pod ends by itself after it, whatever has become of its client. */
+export const DEADLINE_MS = 4 * 3600_000;
+
+/** For the node to start it. */
+const START_TIMEOUT_MS = 120_000;
+const POLL_MS = 500;
+
+/** For it to be gone, once it was deleted: it has ten seconds to clean up. */
+const END_TIMEOUT_MS = 20_000;
+
+const RECONNECT_MS = 2000;
+
+/** Below here each pod has a directory of its own. */
+const DIRECTORIES = '/var/lib/etcdkeep/nodes';
+
+/** Why a container that waits will not start (k8s.io/kubernetes, pkg/kubelet/images/types.go, kuberuntime). */
+const HOPELESS = [
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'ErrImageNeverPull',
+  'InvalidImageName',
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+];
+
+const podSchema = z.object({
+  metadata: z.object({
+    name: z.string(),
+    annotations: z.record(z.string(), z.string()).default({}),
+  }),
+  status: z.object({
+    phase: z.string().default('Pending'),
+    reason: z.string().default(''),
+    message: z.string().default(''),
+    containerStatuses: z
+      .array(
+        z.object({
+          state: z.object({
+            waiting: z
+              .object({ reason: z.string().default(''), message: z.string().default('') })
+              .optional(),
+          }),
+        }),
+      )
+      .default([]),
+  }),
+});
+type Pod = z.infer<typeof podSchema>;
+
+export class DebugPod implements NodeShell {
+  readonly way: string;
+  /** On the host; everything in it is gone with the pod. */
+  readonly directory: string;
+  readonly #api: ApiClient;
+  readonly #path: string;
+  readonly #request: DebugPodRequest;
+  readonly #signal: AbortSignal;
+  /** Ends what is run in it. */
+  readonly #closing = new AbortController();
+  #lifeline: Promise<void> | undefined;
+
+  private constructor(api: ApiClient, request: DebugPodRequest, signal: AbortSignal) {
+    this.#api = api;
+    this.#request = request;
+    this.#signal = AbortSignal.any([signal, this.#closing.signal]);
+    this.#path = `${podsPath(request.namespace)}/${request.name}`;
+    this.way = `the debug pod ${request.namespace}/${request.name}`;
+    this.directory = request.directory;
+  }
+
+  /**
+   * Makes one on a node, and waits until it runs.
+   * @throws EtcdkeepError `debug-pod-forbidden`, `debug-pod-failed`, `api-unreachable`, `exec-failed`, `exec-broken`; ApiRefusal;
+   * the signal's reason; nothing is left
+   */
+  static async create(api: ApiClient, options: DebugPodOptions): Promise<DebugPod> {
+    const { node, namespace, now, signal, ...rest } = options;
+    const name = podName(node.name);
+    const request = {
+      ...rest,
+      name,
+      namespace,
+      node: node.name,
+      architecture: node.architecture,
+      directory: `${DIRECTORIES}/${name}`,
+      deadlineMs: DEADLINE_MS,
+      expires: new Date(now().getTime() + DEADLINE_MS),
+    };
+    await api.request('POST', podsPath(namespace), debugPod(request)).catch(orForbidden(namespace));
+    const pod = new DebugPod(api, request, signal);
+    try {
+      await pod.#waitUntilRunning();
+      await pod.#hold();
+      return pod;
+    } catch (reason) {
+      await pod[Symbol.asyncDispose]();
+      throw reason;
+    }
+  }
+
+  run(
+    command: readonly string[],
+    { hasStdin }: { readonly hasStdin: boolean },
+  ): Promise<RunningCommand> {
+    return this.#exec(onHost(...command), hasStdin);
+  }
+
+  /** Removes it, and what it had on the host. Says nothing if it cannot: it ends by itself. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new EtcdkeepError('exec-broken', 'the debug pod is being removed'));
+    await this.#lifeline;
+    try {
+      await this.#api.requestAnyway('DELETE', this.#path);
+      await this.#waitUntilGone();
+    } catch {
+      // Without its client it ends by itself.
+    }
+  }
+
+  #exec(command: readonly string[], hasStdin: boolean): Promise<RunningCommand> {
+    const { namespace, name: pod } = this.#request;
+    const where = { namespace, pod, container: CONTAINER, signal: this.#signal };
+    return execInPod(this.#api, { ...where, command, hasStdin });
+  }
+
+  /** Connects, and connects again each time the connection is lost. */
+  async #hold(): Promise<void> {
+    const connect = async (): Promise<RunningCommand> => {
+      const command = lifelineCommand(this.directory, randomUUID());
+      const lifeline = await this.#exec(command, true);
+      const ended = lifeline.exit.then((code) => {
+        throw failed(this.#request.node, `what holds it ended with ${code}`);
+      });
+      // Its first word says that the pod knows of it.
+      await Promise.race([once(lifeline.stdout, 'data'), ended]);
+      lifeline.stderr.resume();
+      return lifeline;
+    };
+    const first = await connect();
+    const keep = async (): Promise<void> => {
+      for (let lifeline: RunningCommand | undefined = first; !this.#signal.aborted; ) {
+        await lifeline?.exit.catch(() => undefined);
+        await sleep(RECONNECT_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+        lifeline = await connect().catch(() => undefined);
+      }
+    };
+    this.#lifeline = keep();
+  }
+
+  async #waitUntilRunning(): Promise<void> {
+    const { node } = this.#request;
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    for (;;) {
+      const { status } = await this.#read();
+      const waiting = status.containerStatuses[0]?.state.waiting;
+      if (status.phase === 'Running') return;
+      if (status.phase === 'Failed' || status.phase === 'Succeeded') {
+        throw failed(node, `it has ended: ${status.message || status.reason || status.phase}`);
+      }
+      const why = [waiting?.reason, waiting?.message].filter(Boolean).join(': ');
+      if (HOPELESS.includes(waiting?.reason ?? '')) throw failed(node, why);
+      if (performance.now() > deadline) {
+        const seconds = START_TIMEOUT_MS / 1000;
+        throw failed(
+          node,
+          `it does not run after ${seconds} s: ${why || 'its kubelet says nothing'}`,
+        );
+      }
+      await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+      this.#signal.throwIfAborted();
+    }
+  }
+
+  async #waitUntilGone(): Promise<void> {
+    const deadline = performance.now() + END_TIMEOUT_MS;
+    while (performance.now() < deadline) {
+      const left = await this.#api
+        .requestAnyway('GET', this.#path)
+        .catch((reason: unknown) => reason);
+      if (isNotFound(left)) return;
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #read(): Promise<Pod> {
+    const { data } = podSchema.safeParse(await this.#api.get(this.#path));
+    if (data !== undefined) return data;
+    throw failed(this.#request.node, 'the API server does not say how it is');
+  }
+}
+
+/**
+ * Removes the pods of runs that were killed: those that have ended, or whose time is over.
+ * @throws EtcdkeepError `api-unreachable`; ApiRefusal; the signal's reason
+ */
+export async function sweepDebugPods(api: ApiClient, namespace: string, now: Date): Promise<void> {
+  const labels = Object.entries(POD_LABELS).map(([key, value]) => `${key}=${value}`);
+  const query = `labelSelector=${encodeURIComponent(labels.join(','))}`;
+  const { data } = z
+    .object({ items: z.array(podSchema) })
+    .safeParse(await api.get(`${podsPath(namespace)}?${query}`));
+  for (const { metadata, status } of data?.items ?? []) {
+    const expires = Date.parse(metadata.annotations[EXPIRES] ?? '');
+    const hasEnded = status.phase === 'Failed' || status.phase === 'Succeeded';
+    if (!hasEnded && !(expires < now.getTime())) continue;
+    await api.request('DELETE', `${podsPath(namespace)}/${metadata.name}`).catch(unlessGone);
+  }
+}
+
+function podsPath(namespace: string): string {
+  return `/api/v1/namespaces/${namespace}/pods`;
+}
+
+/** A name has at most 63 letters, and no dots. */
+function podName(node: string): string {
+  const simple = node.replaceAll('.', '').toLowerCase().slice(0, 45).replace(/-+$/, '');
+  return `etcdkeep-${simple}-${randomBytes(3).toString('hex')}`;
+}
+
+function failed(node: string, why: string): EtcdkeepError {
+  return new EtcdkeepError('debug-pod-failed', `the debug pod on ${node} does not run: ${why}`);
+}
+
+function orForbidden(namespace: string) {
+  return (reason: unknown): never => {
+    if (!(reason instanceof ApiRefusal) || reason.status !== 403) throw reason;
+    throw new EtcdkeepError(
+      'debug-pod-forbidden',
+      `no privileged pod may be made in the namespace ${namespace}: ${reason.message}`,
+      { endpoint: reason.position.endpoint!, cause: reason },
+    );
+  };
+}
+
+function unlessGone(reason: unknown): void {
+  if (!isNotFound(reason)) throw reason;
+}
