@@ -7,7 +7,7 @@ import { layoutOf } from '../controlplane/layouts.ts';
 import { describeProxy } from '../controlplane/proxy.ts';
 import { lookAtStaticResources } from '../controlplane/static-resources.ts';
 import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
-import { viewCluster } from './checks/cluster-view.ts';
+import { type ClusterView, viewCluster } from './checks/cluster-view.ts';
 import { type CheckPolicy, type PreflightFacts, runChecks } from './checks/preflight.ts';
 import type { CheckResult } from './checks/result.ts';
 import { targetOf } from './target.ts';
@@ -97,4 +97,25 @@ export async function checkThrough(
   const results = await runChecks({ ...facts, cluster }, policy);
   options.signal.throwIfAborted();
   return results;
+}
+
+/**
+ * Looks at the cluster of this host as its own member and the others describe it.
+ * @throws EtcdkeepError where there is no host, or its own member does not answer
+ */
+export async function viewHostsCluster<T>(
+  { uid, root, hostName, connectTo }: Omit<HostRequest, 'policy'>,
+  use: (view: ClusterView) => T,
+): Promise<T> {
+  requireRoot(uid, 'checked');
+  const host = await findHost(root);
+  const local = await layoutOf(host).findLocalEtcd(host, hostName);
+  const options = await connectTo(host, local);
+  const client = await EtcdClient.connect(options);
+  try {
+    await using cluster = await viewCluster(client, options);
+    return use(cluster);
+  } finally {
+    client.close();
+  }
 }

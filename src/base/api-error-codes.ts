@@ -1,6 +1,6 @@
 // The error codes of an API server, and of a host that is reached through it: a part of the closed set in error-codes.ts.
 
-import { type ErrorMeaning, failed } from './error-meaning.ts';
+import { type ErrorMeaning, failed, refused, usage } from './error-meaning.ts';
 
 export const API_ERROR_CODES = {
   // The API server.
@@ -39,6 +39,28 @@ export const API_ERROR_CODES = {
   ),
 
   // A node that is reached through it.
+  'node-not-found': usage(
+    'There is no control-plane node of that name, or none at all.',
+    'kubectl get nodes -l node-role.kubernetes.io/control-plane shows them',
+  ),
+  'node-not-ready': failed(
+    'The kubelet of the node is not heard, so nothing can be started there through the API.',
+    'name another node, let one be chosen with --node auto, or go by --ssh',
+    true,
+  ),
+  'permission-missing': refused(
+    'The user may not do what a backup through the API needs. It was asked before anything was begun.',
+    'deploy/ has the smallest role that is enough; who may start a privileged pod on a control-plane node is cluster-admin in effect',
+  ),
+  'backup-running': refused(
+    'A backup of the same cluster is being taken, from this machine or another one.',
+    'wait for it: the backup of one host is that of the cluster, and several of one moment are of no use',
+  ),
+  'ssh-failed': failed(
+    'The node could not be reached by ssh.',
+    'try the same with ssh itself: it has to come in without a question, and be root or become it by sudo -n',
+    true,
+  ),
   'debug-pod-forbidden': failed(
     'The user, or the pod security of the namespace, does not allow a privileged pod.',
     'name a namespace that is labelled pod-security.kubernetes.io/enforce=privileged with --to-namespace, or go by --ssh',
@@ -50,6 +72,16 @@ export const API_ERROR_CODES = {
   'node-command-failed': failed(
     'A command that was run on the node failed.',
     'the message is the last that it said; run it there to see the rest',
+  ),
+
+  'executable-missing': failed(
+    'There is no executable that could be sent to the node: etcdkeep runs here from its sources, or for another architecture.',
+    'make one with npm run build, or name one with --executable',
+  ),
+  'transfer-damaged': failed(
+    'A file of the backup did not arrive as it is on the node.',
+    'run it again; if it happens again, take the backup on the host itself',
+    true,
   ),
 
   // A command in a container.

@@ -7,6 +7,7 @@ import { check } from './commands/check.ts';
 import { clusterBackup } from './commands/cluster-backup.ts';
 import { drill } from './commands/drill.ts';
 import { list } from './commands/list.ts';
+import { nodeAgent } from './commands/node-agent.ts';
 import { quorumRestore } from './commands/quorum-restore.ts';
 import { restore } from './commands/restore.ts';
 import { show } from './commands/show.ts';
@@ -45,9 +46,10 @@ const root = buildRouteMap({
     quorumRestore,
     snapshot,
     clusterBackup,
+    nodeAgent,
   },
   docs: {
-    hideRoute: { clusterBackup: true },
+    hideRoute: { clusterBackup: true, nodeAgent: true },
     brief:
       'Backs up the etcd of an OpenShift or Kubernetes control plane, proves it, and restores it',
   },

@@ -1,5 +1,6 @@
 // For tests: the outside world of a command, with a terminal or without, that keeps what is printed.
 
+import { PassThrough, Readable } from 'node:stream';
 import type { CommandContext, Output } from './context.ts';
 
 /** Keeps what is written. */
@@ -39,6 +40,7 @@ export function fakeWorld(options: FakeOptions = {}): FakeWorld {
   const stderr = new FakeOutput(isTTY, columns);
   const context: CommandContext = {
     process: { stdout, stderr, env },
+    pipes: { stdin: Readable.from([]), stdout: new PassThrough() },
     uid,
     now: () => new Date(),
     signal: new AbortController().signal,

@@ -1,6 +1,7 @@
 // Everything of the outside world that a command touches comes in here, so that a test can run
 // a command in its own process.
 
+import type { Readable, Writable } from 'node:stream';
 import type { StricliProcess } from '@stricli/core';
 
 /** A stream of a terminal, a pipe or a test. */
@@ -16,6 +17,8 @@ export interface CommandContext {
     readonly stderr: Output;
     readonly env: Readonly<Partial<Record<string, string>>>;
   };
+  /** The streams themselves, for what is no text. */
+  readonly pipes: { readonly stdin: Readable; readonly stdout: Writable };
   /** Effective user id. */
   readonly uid: number;
   readonly now: () => Date;

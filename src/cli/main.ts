@@ -85,6 +85,13 @@ const context: CommandContext = {
     stderr: outputOf(process.stderr),
     env: process.env,
   },
+  pipes: {
+    // Only what reads it opens it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout: process.stdout,
+  },
   uid: process.geteuid?.() ?? 0,
   now: () => new Date(),
   signal,

@@ -1,6 +1,8 @@
-// etcdkeep backup DIR: the documented procedure on a control-plane host, in one command.
+// etcdkeep backup: the documented procedure in one command, on a control-plane host (DIR) or from a workstation (--node, --ssh).
 
 import { buildCommand } from '@stricli/core';
+import type { RemoteEvent } from '../../backup/remote/events.ts';
+import type { RemoteBackup, RemoteRequest } from '../../backup/remote/take-from-node.ts';
 import { BackupScreen } from '../backup-screen.ts';
 import {
   OUTPUT_FLAGS,
@@ -12,15 +14,31 @@ import {
 import type { CommandContext } from '../context.ts';
 import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
 import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
-import { withScreen } from '../screen.ts';
+import {
+  demandOnePlace,
+  hostFlags,
+  openApi,
+  ownerWords,
+  REMOTE_FLAGS,
+  type RemoteFlags,
+} from '../remote-flags.ts';
+import { RemoteScreen } from '../remote-screen.ts';
+import { type Screen, withScreen } from '../screen.ts';
 import { TOOL } from '../version.ts';
 
-interface Flags extends HostFlags, TransferFlags, OutputFlags {
+type Remote = typeof import('../../backup/remote/take-from-node.ts');
+
+interface Flags extends HostFlags, TransferFlags, OutputFlags, RemoteFlags {
   readonly force: boolean;
 }
 
-async function run(this: CommandContext, flags: Flags, directory: string): Promise<void> {
+async function run(this: CommandContext, flags: Flags, directory?: string): Promise<void> {
   await withScreen(this, flags, async (screen) => {
+    demandOnePlace(flags, directory);
+    if (directory === undefined) {
+      await takeFromElsewhere(this, flags, screen);
+      return;
+    }
     const drawn = new BackupScreen(screen);
     const request = hostRequest(flags, this);
     const { commandTimeout } = withoutEndpoints(flags, this.process.env);
@@ -39,6 +57,57 @@ async function run(this: CommandContext, flags: Flags, directory: string): Promi
   });
 }
 
+async function takeFromElsewhere(
+  context: CommandContext,
+  flags: Flags,
+  screen: Screen,
+): Promise<void> {
+  const drawn = new RemoteScreen(screen);
+  // Loaded here, so that no other command, and not --help, waits for it.
+  const remote = await import('../../backup/remote/take-from-node.ts');
+  const { executableFor } = await import('../own-executable.ts');
+  const request = {
+    directory: flags.destDir,
+    resourcesDirectory: flags.staticResourcesDir,
+    leaveOnNode: flags.leaveOnNode,
+    flags: hostFlags(flags),
+    executableFor: (architecture: string) => executableFor(architecture, flags.executable),
+    tool: TOOL,
+    now: context.now,
+    report: (event: RemoteEvent) => drawn.draw(event),
+    signal: context.signal,
+  };
+  const taken = await throughApiOrSsh(context, flags, { remote, request });
+  drawn.finish(taken);
+  const { record } = taken.backup;
+  const place =
+    taken.kind === 'home' ? { directory: flags.destDir } : { directoryOnNode: taken.directory };
+  screen.document({ ...place, ...record });
+}
+
+async function throughApiOrSsh(
+  context: CommandContext,
+  flags: Flags,
+  { remote, request }: { readonly remote: Remote; readonly request: RemoteRequest },
+): Promise<RemoteBackup> {
+  if (flags.ssh !== undefined) {
+    return await remote.takeThroughSsh({ ...request, destination: flags.ssh });
+  }
+  const api = await openApi(flags, context);
+  try {
+    return await remote.takeThroughApi({
+      ...request,
+      api,
+      node: flags.node === 'auto' ? undefined : flags.node,
+      podNamespace: flags.toNamespace,
+      image: flags.image,
+      owner: ownerWords(),
+    });
+  } finally {
+    api.close();
+  }
+}
+
 export const backup = buildCommand({
   func: run,
   parameters: {
@@ -49,6 +118,7 @@ export const backup = buildCommand({
         withNegated: false,
         brief: 'refuse nothing, and mark the files __POSSIBLY_DIRTY__, as OpenShift does',
       },
+      ...REMOTE_FLAGS,
       ...HOST_FLAGS,
       ...TRANSFER_FLAGS,
       ...OUTPUT_FLAGS,
@@ -59,6 +129,7 @@ export const backup = buildCommand({
       parameters: [
         {
           parse: String,
+          optional: true,
           placeholder: 'DIR',
           brief: 'the directory for the backup, such as /home/core/assets/backup',
         },

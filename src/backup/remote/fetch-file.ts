@@ -1,0 +1,140 @@
+// Brings a file home from a node: compressed on the way, hashed as it arrives, and gone on with where it was when the
+// connection breaks.
+
+import { createHash, type Hash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createZstdDecompress } from 'node:zlib';
+import { EtcdkeepError, writeError } from '../../base/errors.ts';
+import { type NodeShell, nodeCommandFailed } from '../../controlplane/node-shell.ts';
+
+export interface FetchRequest {
+  readonly shell: NodeShell;
+  /** etcdkeep on the host. */
+  readonly executable: string;
+  /** On the host. */
+  readonly from: string;
+  /** Must not exist. */
+  readonly to: string;
+  readonly bytes: number;
+  /** SHA-256 of the file as the node has computed it, hex. */
+  readonly sha256: string;
+  readonly progress: (bytes: number) => void;
+  /** The connection broke, and is tried again. */
+  readonly interrupted: (reason: EtcdkeepError, bytes: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** For so long nothing may come, connections made anew included. */
+const PATIENCE_MS = 120_000;
+const RETRY_MS = 2000;
+
+/**
+ * Fetches it, and syncs it.
+ * @throws EtcdkeepError `transfer-damaged` if it is not what the node has; `exec-broken`, `api-unreachable`, `exec-failed`,
+ * `node-command-failed`; `disk-full`, `target-unwritable`, `file-failed`; the signal's reason
+ */
+export async function fetchFile(request: FetchRequest): Promise<void> {
+  const { to, bytes, signal } = request;
+  const file = await open(to, 'wx', 0o600).catch((reason: unknown) => {
+    throw writeError(reason, 'create the file', to);
+  });
+  try {
+    const arrival = new Arrival(file, request);
+    let heard = performance.now();
+    for (let before = 0; arrival.bytes < bytes; before = arrival.bytes) {
+      try {
+        await receive(request, arrival);
+      } catch (reason) {
+        signal.throwIfAborted();
+        if (!isBroken(reason)) throw reason;
+        if (arrival.bytes > before) heard = performance.now();
+        if (performance.now() - heard > PATIENCE_MS) throw reason;
+        request.interrupted(reason, arrival.bytes);
+        await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        signal.throwIfAborted();
+      }
+    }
+    arrival.demandDigest();
+    await file.sync().catch((reason: unknown) => {
+      throw writeError(reason, 'sync the file', to);
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** The file here, as far as it has come. */
+class Arrival {
+  bytes = 0;
+  readonly #file: FileHandle;
+  readonly #hash: Hash = createHash('sha256');
+  readonly #request: FetchRequest;
+
+  constructor(file: FileHandle, request: FetchRequest) {
+    this.#file = file;
+    this.#request = request;
+  }
+
+  async write(chunk: Buffer): Promise<void> {
+    const { to, bytes, progress } = this.#request;
+    if (this.bytes + chunk.length > bytes) throw damaged('it is longer than the node has said', to);
+    let written = 0;
+    while (written < chunk.length) {
+      const rest = chunk.subarray(written);
+      written += await this.#file.write(rest).then(
+        ({ bytesWritten }) => bytesWritten,
+        (reason: unknown) => {
+          throw writeError(reason, 'write the file', to);
+        },
+      );
+    }
+    this.#hash.update(chunk);
+    this.bytes += chunk.length;
+    progress(this.bytes);
+  }
+
+  demandDigest(): void {
+    const { sha256, to } = this.#request;
+    if (this.#hash.digest('hex') !== sha256)
+      throw damaged('its SHA-256 is not that of the node', to);
+  }
+}
+
+/** One connection, from where the file has come to. */
+async function receive(request: FetchRequest, arrival: Arrival): Promise<void> {
+  const { shell, executable, from, to, bytes } = request;
+  const command = [executable, 'node-agent', 'send', from, `--offset=${arrival.bytes}`];
+  const running = await shell.run(command, { hasStdin: false });
+  const [stderr, code] = await Promise.all([
+    text(running.stderr),
+    running.exit,
+    pipeline(running.stdout, createZstdDecompress(), async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) await arrival.write(chunk);
+    }),
+  ]).catch((reason: unknown) => {
+    // A stream that was cut off is no frame of zstd to its end.
+    return running.exit.then(() => {
+      throw reason;
+    });
+  });
+  if (code !== 0) throw nodeCommandFailed('read the backup', code, stderr);
+  if (arrival.bytes < bytes) throw damaged('it is shorter than the node has said', to);
+}
+
+function isBroken(reason: unknown): reason is EtcdkeepError {
+  if (!(reason instanceof EtcdkeepError)) return false;
+  return reason.code === 'exec-broken' || reason.code === 'api-unreachable';
+}
+
+function damaged(why: string, path: string): EtcdkeepError {
+  return new EtcdkeepError(
+    'transfer-damaged',
+    `the file did not arrive as it is on the node: ${why}`,
+    {
+      path,
+    },
+  );
+}

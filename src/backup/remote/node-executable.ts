@@ -1,0 +1,93 @@
+// etcdkeep itself, brought to a node where nothing of it is installed: compressed through the shell's stdin, and compared.
+
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createGzip, createZstdCompress } from 'node:zlib';
+import { readError } from '../../base/errors.ts';
+import {
+  demandOutput,
+  type NodeShell,
+  nodeCommandFailed,
+  shellScript,
+} from '../../controlplane/node-shell.ts';
+
+/** A node has one of them at least: the names of the programs, and what they read. */
+const PACKERS = {
+  zstd: () => createZstdCompress(),
+  gzip: () => createGzip(),
+};
+
+const PROBE =
+  'command -v zstd >/dev/null && echo zstd || { command -v gzip >/dev/null && echo gzip; }';
+
+/** `$3` bytes of what `$2` has packed. The end of stdin cannot be told through every API server. */
+const RECEIVE = `
+umask 077
+mkdir -p "$1" && head -c "$3" | "$2" -dc > "$1/etcdkeep" && chmod 700 "$1/etcdkeep" && sha256sum < "$1/etcdkeep"
+`;
+
+export interface NodeExecutable {
+  /** On the host. */
+  readonly path: string;
+  /** What was sent. */
+  readonly sentBytes: number;
+}
+
+/**
+ * Puts the executable into a directory of the host.
+ * @param executable path here of one that the node can run
+ * @throws EtcdkeepError `node-command-failed`, `file-failed`, `exec-failed`, `exec-broken`
+ */
+export async function sendExecutable(
+  shell: NodeShell,
+  executable: string,
+  directory: string,
+): Promise<NodeExecutable> {
+  const purpose = 'put etcdkeep there';
+  const probed = (await demandOutput(shell, shellScript(PROBE), purpose)).trim();
+  const packer = probed === 'zstd' ? 'zstd' : 'gzip';
+  const { packed, digest } = await pack(executable, packer);
+  const command = shellScript(RECEIVE, directory, packer, String(packed.length));
+  const running = await shell.run(command, { hasStdin: true });
+  const [stdout, stderr, code] = await Promise.all([
+    text(running.stdout),
+    text(running.stderr),
+    running.exit,
+    pipeline(Readable.from(slices(packed)), running.stdin!).catch(() => undefined),
+  ]);
+  if (code !== 0) throw nodeCommandFailed(purpose, code, stderr);
+  if (!stdout.startsWith(digest)) throw nodeCommandFailed(purpose, code, 'it arrived damaged');
+  return { path: `${directory}/etcdkeep`, sentBytes: packed.length };
+}
+
+async function pack(path: string, packer: keyof typeof PACKERS) {
+  const hash = createHash('sha256');
+  const chunks: Buffer[] = [];
+  const file = createReadStream(path, { highWaterMark: 1 << 20 });
+  try {
+    await pipeline(
+      file,
+      async function* (source: AsyncIterable<Buffer>) {
+        for await (const chunk of source) {
+          hash.update(chunk);
+          yield chunk;
+        }
+      },
+      PACKERS[packer](),
+      async (packed: AsyncIterable<Buffer>) => {
+        for await (const chunk of packed) chunks.push(chunk);
+      },
+    );
+  } catch (reason) {
+    throw readError(reason, 'read the executable', path);
+  }
+  return { packed: Buffer.concat(chunks), digest: hash.digest('hex') };
+}
+
+function* slices(bytes: Buffer): Generator<Buffer> {
+  const size = 256 << 10;
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}

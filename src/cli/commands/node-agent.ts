@@ -1,0 +1,109 @@
+// What a workstation runs on a node (etcdkeep backup --node): a backup that tells its events to a program, the bytes of a
+// file, what the members say. Not for people: its arguments and output are those of the same version of etcdkeep.
+
+import { buildCommand, buildRouteMap } from '@stricli/core';
+import { CHECK_FLAGS, type CheckFlags, checkPolicy } from '../check-flags.ts';
+import { TRANSFER_FLAGS, type TransferFlags, transferLimits } from '../common-flags.ts';
+import type { CommandContext } from '../context.ts';
+import { bareHostRequest } from '../host-flags.ts';
+import { TOOL } from '../version.ts';
+
+/** Progress is told this often. */
+const PROGRESS_MS = 100;
+
+interface BackupFlags extends CheckFlags, TransferFlags {
+  readonly force: boolean;
+}
+
+async function backup(this: CommandContext, flags: BackupFlags, directory: string): Promise<void> {
+  const { encodeMessage, sentError } = await import('../../backup/remote/messages.ts');
+  const { takeBackup } = await import('../../backup/take.ts');
+  const write = (message: Parameters<typeof encodeMessage>[0]): void => {
+    this.process.stdout.write(`${encodeMessage(message)}\n`);
+  };
+  let toldAt = 0;
+  try {
+    const { files, snapshot, record } = await takeBackup({
+      ...bareHostRequest({}, this),
+      policy: checkPolicy(flags),
+      resourcesDirectory: undefined,
+      directory,
+      force: flags.force,
+      tool: TOOL,
+      limits: transferLimits(flags, undefined),
+      signal: AbortSignal.any([this.signal, await endOfStdin(this)]),
+      report: (event) => {
+        if (event.kind === 'snapshot-progress') {
+          if (performance.now() - toldAt < PROGRESS_MS) return;
+          toldAt = performance.now();
+        }
+        write({ kind: 'event', event });
+      },
+    });
+    write({ kind: 'done', backup: { files, snapshot, record } });
+  } catch (reason) {
+    write({ kind: 'failed', error: sentError(reason) });
+    throw reason;
+  }
+}
+
+async function send(
+  this: CommandContext,
+  { offset }: { readonly offset: number },
+  file: string,
+): Promise<void> {
+  const { sendFile } = await import('../../backup/remote/send-file.ts');
+  await sendFile(file, offset, this.pipes.stdout);
+}
+
+async function members(this: CommandContext): Promise<void> {
+  const { memberStates } = await import('../../backup/remote/members.ts');
+  const { viewHostsCluster } = await import('../../backup/check.ts');
+  const states = await viewHostsCluster(bareHostRequest({}, this), memberStates);
+  this.process.stdout.write(`${JSON.stringify(states)}\n`);
+}
+
+/** Whoever has started this is gone, or wants it to end. */
+async function endOfStdin({ pipes }: CommandContext): Promise<AbortSignal> {
+  const { EtcdkeepError } = await import('../../base/errors.ts');
+  const controller = new AbortController();
+  const end = (): void => controller.abort(new EtcdkeepError('terminated', 'its client is gone'));
+  pipes.stdin.on('end', end).on('error', end).resume();
+  return controller.signal;
+}
+
+const path = (brief: string, placeholder: string) =>
+  ({ kind: 'tuple', parameters: [{ parse: String, placeholder, brief }] }) as const;
+
+export const nodeAgent = buildRouteMap({
+  routes: {
+    backup: buildCommand({
+      func: backup,
+      parameters: {
+        flags: {
+          force: { kind: 'boolean', default: false, withNegated: false, brief: 'as of backup' },
+          ...CHECK_FLAGS,
+          ...TRANSFER_FLAGS,
+        },
+        positional: path('where it goes', 'DIR'),
+      },
+      docs: { brief: 'Take a backup, and tell of it on stdout; ends with stdin' },
+    }),
+    send: buildCommand({
+      func: send,
+      parameters: {
+        flags: {
+          offset: { kind: 'parsed', parse: Number, placeholder: 'bytes', brief: 'from there' },
+        },
+        positional: path('what is sent', 'FILE'),
+      },
+      docs: { brief: 'Write a file to stdout, compressed with zstd' },
+    }),
+    members: buildCommand({
+      func: members,
+      parameters: {},
+      docs: { brief: 'Say how each member of etcd is' },
+    }),
+  },
+  docs: { brief: 'What a workstation runs on a node' },
+});

@@ -1,0 +1,125 @@
+// Flags of the commands that reach a control-plane host from a workstation: kubectl's own, and ours.
+
+import { hostname, userInfo } from 'node:os';
+import type { RemoteRequest } from '../backup/remote/take-from-node.ts';
+import { EtcdkeepError } from '../base/errors.ts';
+import type { CheckFlags } from './check-flags.ts';
+import type { TransferFlags } from './common-flags.ts';
+import type { CommandContext } from './context.ts';
+import { parseDuration } from './parse.ts';
+
+export interface RemoteFlags {
+  readonly node?: string;
+  readonly ssh?: string;
+  readonly destDir?: string;
+  readonly leaveOnNode?: string;
+  readonly executable?: string;
+  readonly image?: string;
+  readonly toNamespace?: string;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly as?: string;
+  readonly asGroup?: readonly string[];
+  readonly requestTimeout: number;
+}
+
+const text = <const P extends string>(placeholder: P, brief: string) =>
+  ({ kind: 'parsed', parse: String, optional: true, placeholder, brief }) as const;
+
+export const REMOTE_FLAGS = {
+  node: text('name', 'reach this control-plane node through the API; auto: the best one'),
+  ssh: text('user@host', 'reach it by ssh, where there is no API'),
+  destDir: text('dir', 'with --node or --ssh: the directory here for the backup'),
+  leaveOnNode: text('dir', 'with --node or --ssh: leave the backup there, on the host'),
+  executable: text('file', "etcdkeep's executable that is sent to the host"),
+  image: text('name', "the debug pod's image, if not that of the node's etcd"),
+  toNamespace: text('name', "the debug pod's namespace, if not that of etcd"),
+  kubeconfig: text('file', 'as of kubectl'),
+  context: text('name', 'as of kubectl'),
+  as: text('user', 'as of kubectl: act for this user'),
+  asGroup: {
+    kind: 'parsed',
+    parse: String,
+    optional: true,
+    variadic: true,
+    placeholder: 'group',
+    brief: 'as of kubectl: and for this group; more than once',
+  },
+  requestTimeout: {
+    kind: 'parsed',
+    parse: parseDuration,
+    default: '30s',
+    placeholder: 'duration',
+    brief: 'as of kubectl: for each request of the API',
+  },
+} as const;
+
+/** Whether the host is reached from here. */
+export function isRemote({ node, ssh }: RemoteFlags): boolean {
+  return node !== undefined || ssh !== undefined;
+}
+
+/** @throws EtcdkeepError `usage` */
+export function demandOnePlace(flags: RemoteFlags, directory: string | undefined): void {
+  const { node, ssh, destDir, leaveOnNode } = flags;
+  if (!isRemote(flags)) {
+    if (destDir === undefined && leaveOnNode === undefined && directory !== undefined) return;
+    throw usage(
+      'name the directory for the backup',
+      'etcdkeep backup DIR, on the host itself; or --node NAME --dest-dir DIR',
+    );
+  }
+  if (node !== undefined && ssh !== undefined) throw usage('--node and --ssh exclude each other');
+  if (directory !== undefined) {
+    throw usage(
+      'a host that is reached from here has no DIR',
+      'name the directory here with --dest-dir',
+    );
+  }
+  if ((destDir === undefined) === (leaveOnNode === undefined)) {
+    throw usage('name one place: --dest-dir DIR here, or --leave-on-node DIR on the host');
+  }
+}
+
+/** @throws EtcdkeepError `kubeconfig-missing`, `kubeconfig-invalid`, `proxy-invalid`, `file-failed` */
+export async function openApi(flags: RemoteFlags, context: CommandContext) {
+  const { findApiAccess } = await import('../kubernetes/kubeconfig-files.ts');
+  const { ApiClient } = await import('../kubernetes/api-client.ts');
+  const { proxyFor, proxyFromEnvironment } = await import('../base/proxy-rules.ts');
+  const { env, stderr } = context.process;
+  const { kubeconfig, context: name, as: user, asGroup: groups = [] } = flags;
+  const found = await findApiAccess({ kubeconfig, context: name, env });
+  const access =
+    user === undefined ? found : { ...found, impersonate: { user, groups, uid: undefined } };
+  const settings = proxyFromEnvironment(env);
+  return new ApiClient(access, {
+    proxy: access.proxy ?? (settings && proxyFor(access.server, settings)),
+    timeoutMs: flags.requestTimeout,
+    signal: context.signal,
+    plugin: { env, isTerminal: stderr.isTTY && context.ask !== undefined },
+  });
+}
+
+/** Who does it, for others to know. */
+export function ownerWords(): string {
+  return `${userInfo().username}@${hostname()}, process ${process.pid}`;
+}
+
+/** The flags of `backup` that are the run's on the host. */
+export function hostFlags(
+  flags: CheckFlags & TransferFlags & { readonly force: boolean },
+): RemoteRequest['flags'] {
+  const { force, strict, hashCheck, skipCheck = [], idleTimeout, rateLimit } = flags;
+  return [
+    ...(force ? ['--force'] : []),
+    ...(strict ? ['--strict'] : []),
+    ...(hashCheck ? [] : ['--no-hash-check']),
+    ...skipCheck.map((each) => `--skip-check=${each}`),
+    `--idle-timeout=${idleTimeout}ms`,
+    ...(rateLimit === undefined ? [] : [`--rate-limit=${rateLimit}`]),
+  ];
+}
+
+function usage(why: string, advice?: string): EtcdkeepError {
+  return new EtcdkeepError('usage', why, advice === undefined ? {} : { advice });
+}

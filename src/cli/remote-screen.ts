@@ -1,0 +1,73 @@
+// How a backup looks that is taken from a workstation: the lines of the host's own, with what is told of the way there and back.
+
+import type { RemoteEvent } from '../backup/remote/events.ts';
+import type { RemoteBackup } from '../backup/remote/take-from-node.ts';
+import { formatBytes } from '../base/units.ts';
+import { BackupScreen, LAYOUT_WORDS } from './backup-screen.ts';
+import type { Screen } from './screen.ts';
+
+export class RemoteScreen {
+  readonly #screen: Screen;
+  readonly #backup: BackupScreen;
+  #isFetching = false;
+  #isVerifying = false;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+    this.#backup = new BackupScreen(screen);
+  }
+
+  draw(event: RemoteEvent): void {
+    const screen = this.#screen;
+    switch (event.kind) {
+      case 'node-chosen':
+        screen.tell('node', `${event.node} · ${LAYOUT_WORDS[event.layout]}; ${event.why}`);
+        break;
+      case 'cluster-proxy':
+        screen.tell('proxy', `${event.words}; nothing of a backup goes through it`);
+        break;
+      case 'reaching-node':
+        screen.progress.start('reaching');
+        break;
+      case 'node-reached':
+        screen.tell('through', event.way);
+        screen.progress.start('sending');
+        break;
+      case 'executable-sent':
+        screen.tell('sent', `etcdkeep itself, ${formatBytes(event.bytes)}; it goes with the pod`);
+        screen.progress.start('checking');
+        break;
+      case 'fetching':
+        if (!this.#isFetching) screen.progress.start('home');
+        this.#isFetching = true;
+        screen.progress.advance(event.bytes, event.totalBytes);
+        break;
+      case 'connection-lost':
+        screen.warn(`${event.why}; going on where it was`);
+        break;
+      case 'verifying':
+        if (!this.#isVerifying) screen.progress.start('verify');
+        this.#isVerifying = true;
+        screen.progress.advance(event.bytes, event.totalBytes);
+        break;
+      case 'warning':
+        screen.warn(event.words);
+        break;
+      case 'host-found':
+        // Said already, of the node.
+        break;
+      default:
+        this.#backup.draw(event);
+    }
+  }
+
+  /** The last lines. */
+  finish(result: RemoteBackup): void {
+    if (result.kind === 'home') {
+      this.#backup.finish(result.backup);
+      return;
+    }
+    const { directory, backup } = result;
+    this.#backup.finish({ ...backup, target: { directory, resources: directory } });
+  }
+}
