@@ -1,13 +1,9 @@
 // The process: its streams, its signals, its exit code.
 
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
-import { run } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
-import { app } from './app.ts';
-import { flagsLast } from './argv.ts';
 import type { CommandContext, Output } from './context.ts';
+import { VERSION } from './version.ts';
 
 /** stricli's own codes are negative: every one of them is about the command line. */
 const USAGE_EXIT_CODE = 2;
@@ -40,6 +36,7 @@ function stopOnSignals(): AbortSignal {
 }
 
 async function askSecret(prompt: string, signal: AbortSignal): Promise<string> {
+  const { Writable } = await import('node:stream');
   process.stderr.write(prompt);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
@@ -65,6 +62,7 @@ async function question(
   ifStopped: string,
   signal: AbortSignal,
 ): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
   const readline = createInterface({ input: process.stdin, output, terminal: true });
   try {
     return await readline.question(prompt, { signal });
@@ -77,28 +75,48 @@ async function question(
   }
 }
 
-const signal = stopOnSignals();
-const hasTerminal = process.stdin.isTTY && process.stderr.isTTY;
-const context: CommandContext = {
-  process: {
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
-    env: process.env,
-  },
-  pipes: {
-    // Only what reads it opens it.
-    get stdin() {
-      return process.stdin;
+function outsideWorld(): CommandContext {
+  const signal = stopOnSignals();
+  const hasTerminal = isatty(0) && isatty(2);
+  return {
+    process: {
+      stdout: outputOf(process.stdout),
+      stderr: outputOf(process.stderr),
+      env: process.env,
     },
-    stdout: process.stdout,
-  },
-  uid: process.geteuid?.() ?? 0,
-  now: () => new Date(),
-  signal,
-  askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
-  ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
-};
+    pipes: {
+      // Only what reads it opens it.
+      get stdin() {
+        return process.stdin;
+      },
+      stdout: process.stdout,
+    },
+    uid: process.geteuid?.() ?? 0,
+    now: () => new Date(),
+    signal,
+    askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
+    ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
+  };
+}
 
-await run(app, flagsLast(process.argv.slice(2)), context);
-const exitCode = Number(context.process.exitCode ?? 0);
-process.exitCode = exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
+/** @returns the exit code */
+async function main(words: readonly string[]): Promise<number> {
+  if (words.length === 1 && words[0] === '--version') {
+    // Needs none of what is loaded below.
+    outputOf(process.stdout).write(`${VERSION}\n`);
+    return 0;
+  }
+  const context = outsideWorld();
+  const { run } = await import('@stricli/core');
+  const { appFor } = await import('./app.ts');
+  const { flagsLast } = await import('./argv.ts');
+  const ordered = flagsLast(words);
+  await run(await appFor(ordered), ordered, context);
+  const exitCode = Number(context.process.exitCode ?? 0);
+  return exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
+}
+
+// Until the command has ended: a process that runs out of work before is no success.
+process.exitCode = 1;
+// Not awaited: the script of an executable is CommonJS, which knows no await outside of functions (scripts/build/).
+void main(process.argv.slice(2)).then((exitCode) => (process.exitCode = exitCode));
