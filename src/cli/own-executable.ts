@@ -1,8 +1,8 @@
 // An executable of etcdkeep that a host can run: this very program, where it is one; else what npm run build has made.
 
 import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isSea } from 'node:sea';
-import { fileURLToPath } from 'node:url';
 import { EtcdkeepError } from '../base/errors.ts';
 
 /** Go's names of what Node calls otherwise. */
@@ -20,8 +20,9 @@ export async function executableFor(
   if (named === undefined && isSea() && process.platform === 'linux' && own === architecture) {
     return process.execPath;
   }
-  const built = new URL(`../../dist/etcdkeep-linux-${architecture}`, import.meta.url);
-  const path = named ?? fileURLToPath(built);
+  // Where it runs from its sources, this is src/cli/main.ts.
+  const built = join(process.argv[1]!, `../../../dist/etcdkeep-linux-${architecture}`);
+  const path = named ?? built;
   try {
     await access(path);
     return path;

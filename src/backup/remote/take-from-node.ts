@@ -32,6 +32,9 @@ import {
   wantedPermissions,
 } from './permissions.ts';
 
+/** What lies beside what is judged where it stays. */
+const NOT_STAYING = '--skip-check=keys-apart=the backup does not stay on the host';
+
 export interface RemoteRequest {
   /** Where the backup goes here; undefined if it stays on the node. */
   readonly directory: string | undefined;
@@ -185,7 +188,15 @@ async function takeThrough(
 ): Promise<RemoteBackup> {
   const { leaveOnNode, flags, report } = request;
   const from = leaveOnNode ?? `${directory}/backup`;
-  const taken = await backUpOnNode({ shell, node, executable, directory: from, flags, report });
+  const there = leaveOnNode === undefined ? [...flags, NOT_STAYING] : flags;
+  const taken = await backUpOnNode({
+    shell,
+    node,
+    executable,
+    directory: from,
+    flags: there,
+    report,
+  });
   if (target === undefined) return { kind: 'node', backup: taken, directory: from };
   const backup = await bringHome(taken, { ...request, shell, executable, from, target });
   return { kind: 'home', backup };

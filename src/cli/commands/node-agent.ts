@@ -2,6 +2,7 @@
 // file, what the members say. Not for people: its arguments and output are those of the same version of etcdkeep.
 
 import { buildCommand, buildRouteMap } from '@stricli/core';
+import { EtcdkeepError } from '../../base/errors.ts';
 import { CHECK_FLAGS, type CheckFlags, checkPolicy } from '../check-flags.ts';
 import { TRANSFER_FLAGS, type TransferFlags, transferLimits } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
@@ -31,7 +32,7 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
       force: flags.force,
       tool: TOOL,
       limits: transferLimits(flags, undefined),
-      signal: AbortSignal.any([this.signal, await endOfStdin(this)]),
+      signal: AbortSignal.any([this.signal, endOfStdin(this)]),
       report: (event) => {
         if (event.kind === 'snapshot-progress') {
           if (performance.now() - toldAt < PROGRESS_MS) return;
@@ -44,6 +45,9 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
   } catch (reason) {
     write({ kind: 'failed', error: sentError(reason) });
     throw reason;
+  } finally {
+    // As long as it is read the process lives.
+    this.pipes.stdin.destroy();
   }
 }
 
@@ -64,8 +68,7 @@ async function members(this: CommandContext): Promise<void> {
 }
 
 /** Whoever has started this is gone, or wants it to end. */
-async function endOfStdin({ pipes }: CommandContext): Promise<AbortSignal> {
-  const { EtcdkeepError } = await import('../../base/errors.ts');
+function endOfStdin({ pipes }: CommandContext): AbortSignal {
   const controller = new AbortController();
   const end = (): void => controller.abort(new EtcdkeepError('terminated', 'its client is gone'));
   pipes.stdin.on('end', end).on('error', end).resume();
