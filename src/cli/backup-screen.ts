@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { NEEDED } from '../backup/checks/catalog.ts';
 import type { BackupEvent } from '../backup/events.ts';
 import type { Backup } from '../backup/take.ts';
-import { directoriesOf } from '../backup/target.ts';
 import type { LayoutName } from '../controlplane/host.ts';
 import { checkLine, checkSummary } from './check-screen.ts';
 import type { Screen } from './screen.ts';
@@ -82,7 +81,7 @@ export class BackupScreen {
   finish({ target, files, snapshot, record }: Backup): void {
     const screen = this.#screen;
     const { directory } = target;
-    const places = directoriesOf(target).join(' and ');
+    const places = [...new Set([directory, target.resources])].join(' and ');
     const { storageVersion } = snapshot.status;
     screen.answer(`Snapshot saved at ${join(directory, files.snapshot)}`);
     if (storageVersion !== undefined) screen.answer(`Server version ${storageVersion}`);

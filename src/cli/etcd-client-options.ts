@@ -1,11 +1,7 @@
 // From flags and variables to what the client dials with.
 
 import type { ClientOptions } from '../etcd/client/client.ts';
-import {
-  type CredentialFiles,
-  type CredentialWords,
-  readCredentials,
-} from '../etcd/client/credentials.ts';
+import type { CredentialFiles, Credentials, CredentialWords } from '../etcd/client/credentials.ts';
 import { type Endpoint, parseSingleEndpoint } from '../etcd/client/endpoint.ts';
 import type { CommandContext } from './context.ts';
 import { type EtcdFlags, readLogin } from './etcd-flags.ts';
@@ -53,7 +49,7 @@ export async function clientOptions(
   const files: CredentialFiles = { ...pair, cacert: cacert ?? defaults.files?.cacert };
   return {
     endpoint,
-    credentials: endpoint.secure ? await readCredentials(files, context.now(), defaults.words) : {},
+    credentials: endpoint.secure ? await read(files, context.now(), defaults.words) : {},
     insecureSkipVerify: flags.insecureSkipTlsVerify ?? false,
     dialTimeoutMs: flags.dialTimeout ?? DEFAULT_DIAL_TIMEOUT_MS,
     keepaliveTimeMs: flags.keepaliveTime ?? DEFAULT_KEEPALIVE_TIME_MS,
@@ -62,4 +58,13 @@ export async function clientOptions(
     login: await readLogin(flags, context.askSecret),
     signal: context.signal,
   };
+}
+
+async function read(
+  files: CredentialFiles,
+  now: Date,
+  words: CredentialWords | undefined,
+): Promise<Credentials> {
+  const { readCredentials } = await import('../etcd/client/credentials.ts');
+  return await readCredentials(files, now, words);
 }

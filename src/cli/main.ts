@@ -1,7 +1,5 @@
 // The process: its streams, its signals, its exit code.
 
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import { run } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
@@ -40,6 +38,7 @@ function stopOnSignals(): AbortSignal {
 }
 
 async function askSecret(prompt: string, signal: AbortSignal): Promise<string> {
+  const { Writable } = await import('node:stream');
   process.stderr.write(prompt);
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
@@ -65,6 +64,7 @@ async function question(
   ifStopped: string,
   signal: AbortSignal,
 ): Promise<string> {
+  const { createInterface } = await import('node:readline/promises');
   const readline = createInterface({ input: process.stdin, output, terminal: true });
   try {
     return await readline.question(prompt, { signal });
@@ -78,7 +78,7 @@ async function question(
 }
 
 const signal = stopOnSignals();
-const hasTerminal = process.stdin.isTTY && process.stderr.isTTY;
+const hasTerminal = isatty(0) && isatty(2);
 const context: CommandContext = {
   process: {
     stdout: outputOf(process.stdout),
@@ -92,6 +92,14 @@ const context: CommandContext = {
   ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
 };
 
-await run(app, flagsLast(process.argv.slice(2)), context);
-const exitCode = Number(context.process.exitCode ?? 0);
-process.exitCode = exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
+/** Runs the command of the command line to its end. */
+async function main(): Promise<void> {
+  await run(app, flagsLast(process.argv.slice(2)), context);
+  const exitCode = Number(context.process.exitCode ?? 0);
+  process.exitCode = exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
+}
+
+// Until the command has ended: a process that runs out of work before is no success.
+process.exitCode = 1;
+// Not awaited: the script of an executable is CommonJS, which knows no await outside of functions (scripts/build/).
+void main();

@@ -1,7 +1,6 @@
 // What bin/cluster-backup.sh and bin/etcd-snapshot-backup.sh run: the arguments, the lines and the exit
 // codes of OpenShift's own script, for automation that calls it by its path.
 
-import { stat } from 'node:fs/promises';
 import { buildCommand } from '@stricli/core';
 import { EtcdkeepError } from '../../base/errors.ts';
 import { BackupScreen } from '../backup-screen.ts';
@@ -67,6 +66,7 @@ async function take(
 /** The script takes an empty word, and a file, for none; an option would be one for mkdir. */
 async function isNoDirectory(word: string): Promise<boolean> {
   if (word === '' || word.startsWith('-')) return true;
+  const { stat } = await import('node:fs/promises');
   const found = await stat(word).catch(() => undefined);
   return found?.isFile() === true;
 }
