@@ -16,6 +16,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          // What is built first has a configuration of its own.
+          exclude: ['test/executable/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

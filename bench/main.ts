@@ -7,6 +7,7 @@ import { ETCD_VERSIONS, type EtcdBinaries } from '../test/servers/versions.ts';
 import { benchReaders, READERS } from './readers.ts';
 import { benchRestore } from './restore.ts';
 import { benchSave } from './save.ts';
+import { benchStart } from './start.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,7 +16,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
   },
 });
-const names: readonly string[] = ['save', ...READERS, 'restore'];
+const names: readonly string[] = ['save', ...READERS, 'restore', 'start'];
 if (positionals.length === 0 || !positionals.every((name) => names.includes(name))) {
   console.error(`Usage: npm run bench -- ${names.join('|')}... [--size 1GiB] [--rounds 5]`);
   process.exit(2);
@@ -29,6 +30,7 @@ if (positionals.includes('save')) await benchSave(options);
 const readers = READERS.filter((name) => positionals.includes(name));
 if (readers.length > 0) await benchReaders({ ...options, readers });
 if (positionals.includes('restore')) await benchRestore(options);
+if (positionals.includes('start')) benchStart(options.rounds);
 
 async function newestRelease(): Promise<EtcdBinaries> {
   const found = await findRelease(ETCD_VERSIONS.at(-1)!);

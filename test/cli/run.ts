@@ -5,7 +5,9 @@ import { vi } from 'vitest';
 import type { CommandResult } from '../servers/command.ts';
 import { cleanEnvironment } from '../servers/processes.ts';
 
-export const ETCDKEEP = fileURLToPath(new URL('../../bin/etcdkeep', import.meta.url));
+/** test/executable/ runs the same tests with what is installed. */
+export const ETCDKEEP =
+  process.env.ETCDKEEP_PROGRAM ?? fileURLToPath(new URL('../../bin/etcdkeep', import.meta.url));
 
 const RUN_TIMEOUT_MS = 50_000;
 const WAIT_MS = 20_000;
