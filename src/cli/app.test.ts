@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { run } from '@stricli/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdkeepError } from '../base/errors.ts';
-import { app, exitCodeOf } from './app.ts';
+import { appFor, exitCodeOf } from './app.ts';
 import { type FakeOptions, fakeWorld } from './context.fixture.ts';
 import { VERSION } from './version.ts';
 
@@ -20,11 +20,8 @@ afterAll(() => rm(directory, { recursive: true }));
 async function runApp(line: string, options?: FakeOptions) {
   const { context, stdout, stderr } = fakeWorld(options);
   const words = line.split(' ').filter((word) => word !== '');
-  await run(
-    app,
-    words.map((word) => word.replace('DIR', directory)),
-    context,
-  );
+  const args = words.map((word) => word.replace('DIR', directory));
+  await run(await appFor(args), args, context);
   const { exitCode } = context.process;
   return { exitCode, stdout: stdout.text, stderr: stderr.text };
 }

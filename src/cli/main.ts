@@ -1,11 +1,9 @@
 // The process: its streams, its signals, its exit code.
 
 import { isatty } from 'node:tty';
-import { run } from '@stricli/core';
 import { EtcdkeepError } from '../base/errors.ts';
-import { app } from './app.ts';
-import { flagsLast } from './argv.ts';
 import type { CommandContext, Output } from './context.ts';
+import { VERSION } from './version.ts';
 
 /** stricli's own codes are negative: every one of them is about the command line. */
 const USAGE_EXIT_CODE = 2;
@@ -77,29 +75,41 @@ async function question(
   }
 }
 
-const signal = stopOnSignals();
-const hasTerminal = isatty(0) && isatty(2);
-const context: CommandContext = {
-  process: {
-    stdout: outputOf(process.stdout),
-    stderr: outputOf(process.stderr),
-    env: process.env,
-  },
-  uid: process.geteuid?.() ?? 0,
-  now: () => new Date(),
-  signal,
-  askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
-  ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
-};
+function outsideWorld(): CommandContext {
+  const signal = stopOnSignals();
+  const hasTerminal = isatty(0) && isatty(2);
+  return {
+    process: {
+      stdout: outputOf(process.stdout),
+      stderr: outputOf(process.stderr),
+      env: process.env,
+    },
+    uid: process.geteuid?.() ?? 0,
+    now: () => new Date(),
+    signal,
+    askSecret: hasTerminal ? (prompt) => askSecret(prompt, signal) : undefined,
+    ask: hasTerminal ? (prompt) => askAloud(prompt, signal) : undefined,
+  };
+}
 
-/** Runs the command of the command line to its end. */
-async function main(): Promise<void> {
-  await run(app, flagsLast(process.argv.slice(2)), context);
+/** @returns the exit code */
+async function main(words: readonly string[]): Promise<number> {
+  if (words.length === 1 && words[0] === '--version') {
+    // Needs none of what is loaded below.
+    outputOf(process.stdout).write(`${VERSION}\n`);
+    return 0;
+  }
+  const context = outsideWorld();
+  const { run } = await import('@stricli/core');
+  const { appFor } = await import('./app.ts');
+  const { flagsLast } = await import('./argv.ts');
+  const ordered = flagsLast(words);
+  await run(await appFor(ordered), ordered, context);
   const exitCode = Number(context.process.exitCode ?? 0);
-  process.exitCode = exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
+  return exitCode < 0 ? USAGE_EXIT_CODE : exitCode;
 }
 
 // Until the command has ended: a process that runs out of work before is no success.
 process.exitCode = 1;
 // Not awaited: the script of an executable is CommonJS, which knows no await outside of functions (scripts/build/).
-void main();
+void main(process.argv.slice(2)).then((exitCode) => (process.exitCode = exitCode));

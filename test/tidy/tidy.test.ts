@@ -56,7 +56,9 @@ describe('the lock file', () => {
       ...devDependencies,
       ...optionalDependencies,
     });
-    expect(versions.filter((version) => !/^\d+\.\d+\.\d+(-alpha\.\d+)?$/.test(version))).toEqual([]);
+    expect(versions.filter((version) => !/^\d+\.\d+\.\d+(-alpha\.\d+)?$/.test(version))).toEqual(
+      [],
+    );
   });
 });
 
