@@ -56,6 +56,7 @@ export async function makeExecutable(
   const executable = join(scratch, 'executable');
   // Stripped before: afterwards the blob would be taken for what is not needed.
   await writeFile(executable, stripProgram(node), { mode: 0o755 });
+  // Its warning of a section name that it cannot find is of the note that it makes, which needs none.
   await inject(executable, RESOURCE, await readFile(join(scratch, config.output)), {
     sentinelFuse: FUSE,
   });
