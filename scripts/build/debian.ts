@@ -20,7 +20,7 @@ export interface DebianPackage {
 }
 
 /**
- * Downloads the newest versions that the distribution has.
+ * Downloads the newest versions that the distribution has, and what else holds their terms.
  * @param scratch an empty directory
  * @throws Error where there is no apt, or a package cannot be had
  */
@@ -45,10 +45,25 @@ Dir::Cache "${scratch}/cache";
 `,
   );
   const options = { cwd: join(scratch, 'packages'), env: { ...process.env, APT_CONFIG: config } };
+  const open = async (): Promise<DebianPackage[]> => {
+    const files = (await readdir(options.cwd)).sort();
+    return await Promise.all(files.map((file) => openPackage(join(options.cwd, file))));
+  };
   await run('apt-get', ['update', '-qq'], options);
   await run('apt-get', ['download', '-qq', ...names], options);
-  const files = (await readdir(options.cwd)).sort();
-  return await Promise.all(files.map((file) => openPackage(join(options.cwd, file))));
+  const elsewhere = termsElsewhere(await open());
+  if (elsewhere.length > 0) await run('apt-get', ['download', '-qq', ...elsewhere], options);
+  return await open();
+}
+
+/** Packages of one source may leave their terms to one of them, to whose directory their own is a link: gcc's do. */
+function termsElsewhere(packages: readonly DebianPackage[]): string[] {
+  const links = packages.flatMap(({ entries }) =>
+    entries.filter(
+      ({ header }) => header.type === 'symlink' && /^\.\/usr\/share\/doc\/[^/]+$/.test(header.name),
+    ),
+  );
+  return [...new Set(links.map(({ header }) => header.linkname!))];
 }
 
 async function openPackage(path: string): Promise<DebianPackage> {

@@ -61,7 +61,7 @@ function wanted(architecture: Architecture): RegExp {
   const { multiarch } = NAMES[architecture];
   const libraries = 'lib(c|m|dl|pthread|gcc_s|stdc\\+\\+)\\.so[.\\d]*';
   return new RegExp(
-    `^usr/(bin/busybox|share/doc/[^/]+/copyright|lib(64)?/(${multiarch}/)?(ld-linux[^/]*|${libraries}))$`,
+    `^usr/(bin/busybox|share/doc/[^/]+(/copyright)?|lib(64)?/(${multiarch}/)?(ld-linux[^/]*|${libraries}))$`,
   );
 }
 

@@ -140,7 +140,7 @@ const table = {
     true,
   ),
   'tls-authority-unknown': failed(
-    "The member's certificate was not issued by the authority in --cacert.",
+    "The member's certificate was not issued by the authority in --cacert or, where none is named, by one of the system's.",
     'name the CA bundle that issued it with --cacert',
   ),
   'tls-name-mismatch': failed(

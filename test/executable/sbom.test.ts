@@ -1,5 +1,6 @@
 // The list of what is inside: held against the binary, the lock file and the image.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loaderQuestion } from '../../src/base/system-needs.ts';
 import { directoryForTest } from '../cli/scene.ts';
@@ -49,6 +50,7 @@ describe('what is inside', () => {
     expect(names(debian)).toEqual([
       'busybox-static',
       'ca-certificates',
+      expect.stringMatching(/^gcc-\d+-base$/),
       'libc6',
       'libgcc-s1',
       'libstdc++6',
@@ -59,5 +61,8 @@ describe('what is inside', () => {
     const { stdout } = await runInside(root, [loaderQuestion(machine, '')![0]!, '--version']);
     const libc = debian.find(({ name }) => name === 'libc6')!;
     expect(stdout).toContain(libc.version);
+    for (const { name } of debian) {
+      expect(readFileSync(join(root, 'usr/share/doc', name, 'copyright'), 'utf8')).not.toBe('');
+    }
   });
 });

@@ -4,12 +4,11 @@ import { EXECUTABLE } from './built.ts';
 
 /** One file of tests at least for each command. */
 const COMMANDS = [
+  'authorities',
   'backup',
   'check',
-  'cold-copy',
-  'drill',
+  'drill-etcd',
   'interruption',
-  'kubeadm',
   'quorum-restore',
   'restore-plan',
   'snapshot-check',

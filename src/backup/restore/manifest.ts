@@ -75,17 +75,32 @@ export async function keepManifests(run: Run): Promise<void> {
  * @throws EtcdkeepError `target-unwritable`, `disk-full`, `file-failed`
  */
 export async function takeManifestAway(run: Run): Promise<{ readonly keptAs: string } | undefined> {
-  const { host, plan } = run;
-  const manifest = host.realPath(plan.etcd.manifest);
-  const taken = join(dirname(manifest), `.${basename(manifest)}-${plan.stamp}.taken`);
+  const manifest = run.host.realPath(run.plan.etcd.manifest);
   if (await exists(manifest)) {
     try {
-      await rename(manifest, taken);
+      await rename(manifest, takenManifest(run));
     } catch (reason) {
       throw writeError(reason, 'take the manifest of etcd away', manifest);
     }
     await syncDirectory(dirname(manifest));
   }
+  return await settleTaken(run);
+}
+
+/** The name that a manifest is taken away through. */
+function takenManifest({ host, plan }: Run): string {
+  const manifest = host.realPath(plan.etcd.manifest);
+  return join(dirname(manifest), `.${basename(manifest)}-${plan.stamp}.taken`);
+}
+
+/** Whether a run was cut off while it took the manifest away. */
+export function isTakenHalfway(run: Run): Promise<boolean> {
+  return exists(takenManifest(run));
+}
+
+async function settleTaken(run: Run): Promise<{ readonly keptAs: string } | undefined> {
+  const { host, plan } = run;
+  const taken = takenManifest(run);
   if (!(await exists(taken))) return undefined;
   const found = await read(taken);
   const copies = [stoppedManifest(plan), replacedManifest(plan)];
@@ -152,6 +167,8 @@ export async function returnManifest(run: Run): Promise<void> {
   const replaced = replacedManifest(plan);
   const keptAs = (await exists(host.realPath(replaced))) ? replaced : stoppedManifest(plan);
   const wasThere = keptAs === replaced || source === path;
+  const other = await settleTaken(run);
+  if (other !== undefined) report({ kind: 'manifest-written-back', path, keptAs: other.keptAs });
   // Killed before anything was copied, the manifest was never taken away.
   if (wasThere && (await exists(host.realPath(keptAs)))) {
     if (!(await hasManifest(run))) await putManifest(run, keptAs);

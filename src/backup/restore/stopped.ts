@@ -8,7 +8,7 @@ import { EtcdkeepError, systemCodeOf } from '../../base/errors.ts';
 import { openFilesBelow, procOf } from '../open-files.ts';
 import { runningContainers } from './containers.ts';
 import { databaseLock } from './database-lock.ts';
-import { hasManifest, takeManifestAway, writtenBack } from './manifest.ts';
+import { hasManifest, isTakenHalfway, takeManifestAway, writtenBack } from './manifest.ts';
 import type { RestorePlan } from './plan.ts';
 import { POLL_MS, type Run } from './run.ts';
 
@@ -39,7 +39,7 @@ export async function proveStopped(run: Run): Promise<void> {
   let times = 0;
   for (;;) {
     signal.throwIfAborted();
-    if (await hasManifest(run)) {
+    if ((await hasManifest(run)) || (await isTakenHalfway(run))) {
       times += 1;
       await takeAgain(run, times);
     }
