@@ -123,6 +123,13 @@ export class CertificateAuthority {
     return files;
   }
 
+  /** Writes the authority's own key beside its certificate, with mode 0600, for who has to sign with it. @returns its path */
+  async writeKey(): Promise<string> {
+    const path = this.cert.replace(/\.crt$/, '.key');
+    await writeFile(path, await privateKeyPem(this.#keys.privateKey), { mode: 0o600 });
+    return path;
+  }
+
   async #extensions(publicKey: webcrypto.CryptoKey, options: CertificateOptions) {
     const names = options.names ?? [];
     const usages = options.usages ?? ['server', 'client'];
