@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/node/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -74,14 +74,19 @@ export class CertificateAuthority {
    * Makes an authority.
    * @param directory is created if it does not exist
    * @param name of its certificate file, and in its subject
+   * @param valid when it is; as its certificates are by default
    */
-  static async create(directory: string, name = 'etcd-signer'): Promise<CertificateAuthority> {
+  static async create(
+    directory: string,
+    name = 'etcd-signer',
+    valid: Pick<CertificateOptions, 'notBefore' | 'notAfter'> = {},
+  ): Promise<CertificateAuthority> {
     await mkdir(directory, { recursive: true });
     const keys = await generateKeys();
     const certificate = await X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
       name: `CN=${name}, OU=openshift`,
-      ...validity({}),
+      ...validity(valid),
       signingAlgorithm: ALGORITHM,
       keys,
       extensions: [
