@@ -4,65 +4,98 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, vi } from 'vitest';
-import { runCommand } from '../servers/command.ts';
+import { type CommandResult, runCommand } from '../servers/command.ts';
 import { describeWithNode } from '../servers/node/for-vitest.ts';
 import { startNode } from '../servers/node/node.ts';
-import { takenSlots } from '../servers/node/slot.ts';
+import { type Slot, takenSlots } from '../servers/node/slot.ts';
 
 const MAIN = fileURLToPath(new URL('../servers/node/main.ts', import.meta.url));
 const NODE = new URL('../servers/node/node.ts', import.meta.url).href;
 const CONTROL_GROUPS = '/sys/fs/cgroup';
 
-/** What nodes have on this machine, and what all have in common that a node must not change. */
-function machineState() {
-  const inGroups = (file: string): string[] =>
-    readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((line) => line.includes('etcdkeep-node-'));
-  const processes = readdirSync('/proc').filter((name) => {
+/** What a node has on this machine: processes, control groups, links, files. Others may run beside it. */
+function tracesOf(number: number) {
+  const name = new RegExp(`etcdkeep-?n(ode-)?${number}(?!\\d)`);
+  const isOfNode = (text: string): boolean => name.test(text);
+  const processes = readdirSync('/proc').filter((pid) => {
     try {
-      return /^\d+$/.test(name) && inGroups(`/proc/${name}/cgroup`).length > 0;
+      return /^\d+$/.test(pid) && isOfNode(readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
     } catch {
       // It has ended meanwhile.
       return false;
     }
   });
-  const output = (...[file, ...args]: [string, ...string[]]): string =>
-    spawnSync(file, args, { encoding: 'utf8' }).stdout;
   return {
     processes,
-    mounts: readFileSync('/proc/mounts', 'utf8'),
     groups: readdirSync(CONTROL_GROUPS).flatMap((hierarchy) =>
-      readdirSync(join(CONTROL_GROUPS, hierarchy)).filter((name) => name.startsWith('etcdkeep-')),
+      readdirSync(join(CONTROL_GROUPS, hierarchy)).filter(isOfNode),
     ),
-    links: output('ip', '-o', 'link').match(/etcdkeepn\d+/g) ?? [],
-    networks: output('ip', 'netns', 'list'),
-    files: readdirSync('/var/lib').filter((name) => name.startsWith('etcdkeep-node-')),
-    settings: [
-      'vm/overcommit_memory',
-      'kernel/panic',
-      'kernel/panic_on_oops',
-      'kernel/keys/root_maxkeys',
-      'net/ipv4/ip_forward',
-    ].map((name) => `${name}=${readFileSync(`/proc/sys/${name}`, 'utf8').trim()}`),
+    links: output('ip', '-o', 'link').split('\n').filter(isOfNode),
+    files: readdirSync('/var/lib').filter(isOfNode),
   };
 }
 
-const onCommand = (...args: string[]) =>
-  runCommand(process.execPath, [MAIN, ...args], { timeoutMs: 200_000 });
+const NOTHING = { processes: [], groups: [], links: [], files: [] };
+
+/** What this machine's programs have in common, none of which is a node's to change. */
+function machineState() {
+  const settings = [
+    'kernel/keys/root_maxkeys',
+    'kernel/panic',
+    'kernel/panic_on_oops',
+    'net/ipv4/ip_forward',
+    'vm/overcommit_memory',
+    'vm/panic_on_oom',
+  ];
+  return {
+    mounts: readFileSync('/proc/mounts', 'utf8'),
+    networks: output('ip', 'netns', 'list'),
+    settings: settings.map((name) => `${name}=${readFileSync(`/proc/sys/${name}`, 'utf8')}`),
+  };
+}
+
+function output(file: string, ...args: string[]): string {
+  return spawnSync(file, args, { encoding: 'utf8' }).stdout;
+}
+
+/** npm run node -- ... */
+function onCommand(...args: string[]): Promise<CommandResult> {
+  return runCommand(process.execPath, [MAIN, ...args], { timeoutMs: 200_000 });
+}
+
+/** Kills a process that is starting a node, when the node's etcd already runs. @returns the node's slot */
+async function killWhileStarting(args: readonly string[]): Promise<Slot> {
+  const child = spawn(process.execPath, args, { stdio: 'ignore' });
+  const exit = once(child, 'exit');
+  const slot = await vi.waitFor(
+    async () => {
+      const own = (await takenSlots()).find(({ owner }) => owner === child.pid);
+      const database = own && join(own.directory, 'root/var/lib/etcd/member/snap/db');
+      if (database === undefined || !existsSync(database)) throw new Error('no etcd runs yet');
+      return own!;
+    },
+    { timeout: 120_000, interval: 50 },
+  );
+  child.kill('SIGKILL');
+  await exit;
+  return slot;
+}
 
 describeWithNode('a node that has gone', () => {
   it('leaves nothing, and takes nothing from a second one beside it', async () => {
     const before = machineState();
+    const numbers: number[] = [];
     {
       await using first = await startNode();
       {
         await using second = await startNode({ layout: 'kubeadm' });
-        expect(second.address).not.toBe(first.address);
+        numbers.push(first.number, second.number);
         expect(await second.api.isReady()).toBe(true);
       }
       expect(await first.api.isReady()).toBe(true);
+      expect((await first.kubectl(['get', 'nodes'])).code).toBe(0);
     }
+    expect(numbers.map(tracesOf)).toEqual([NOTHING, NOTHING]);
     expect(machineState()).toEqual(before);
   });
 
@@ -73,43 +106,29 @@ describeWithNode('a node that has gone', () => {
     const number = /^node (\d+) is ready/m.exec(up.stdout)![1]!;
     const pods = await onCommand('run', number, 'crictl', 'ps', '-q');
     expect(pods.stdout.trim().split('\n')).toHaveLength(5);
-    const down = await onCommand('down', number);
-    expect(down.stdout).toBe(`node ${number} is gone\n`);
+    expect((await onCommand('down', number)).stdout).toBe(`node ${number} is gone\n`);
+    expect(tracesOf(Number(number))).toEqual(NOTHING);
     expect(machineState()).toEqual(before);
   });
 
   it('leaves nothing after `down` when the `up` that was starting it is killed', async () => {
     const before = machineState();
-    await killWhileStarting([MAIN, 'up']);
-    expect(machineState().processes).not.toEqual([]);
-    const { stdout } = await onCommand('down');
-    expect(stdout).toMatch(/^node \d+ is gone\n$/);
+    const { number } = await killWhileStarting([MAIN, 'up']);
+    expect(tracesOf(number).processes).not.toEqual([]);
+    expect((await onCommand('down', `${number}`)).stdout).toBe(`node ${number} is gone\n`);
+    expect(tracesOf(number)).toEqual(NOTHING);
     expect(machineState()).toEqual(before);
   });
 
   it('ends with the test that has started it, however that ends', async () => {
     const before = machineState();
     const script = `(await import(${JSON.stringify(NODE)})).startNode()`;
-    await killWhileStarting(['--input-type=module', '--eval', script]);
-    await vi.waitFor(() => expect(machineState().processes).toEqual([]), { timeout: 20_000 });
-    await onCommand('down');
+    const slot = await killWhileStarting(['--input-type=module', '--eval', script]);
+    const { number } = slot;
+    await vi.waitFor(() => expect(tracesOf(number).processes).toEqual([]), { timeout: 20_000 });
+    expect(slot.isOrphan).toBe(true);
+    await onCommand('down', `${number}`);
+    expect(tracesOf(number)).toEqual(NOTHING);
     expect(machineState()).toEqual(before);
   });
 });
-
-/** Kills a process that is starting a node, when its etcd already runs. */
-async function killWhileStarting(args: readonly string[]): Promise<void> {
-  const taken = new Set((await takenSlots()).map((slot) => slot.number));
-  const child = spawn(process.execPath, args, { stdio: 'ignore' });
-  const exit = once(child, 'exit');
-  await vi.waitFor(
-    async () => {
-      const slot = (await takenSlots()).find(({ number }) => !taken.has(number));
-      const database = slot && join(slot.directory, 'root/var/lib/etcd/member/snap/db');
-      if (database === undefined || !existsSync(database)) throw new Error('no etcd runs yet');
-    },
-    { timeout: 90_000, interval: 50 },
-  );
-  child.kill('SIGKILL');
-  await exit;
-}

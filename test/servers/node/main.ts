@@ -9,7 +9,7 @@ import { prepareNodeParts } from './parts.ts';
 import { Slot, takenSlots } from './slot.ts';
 
 const USAGE = `npm run node -- up [--layout openshift|kubeadm]   starts a node that stays
-npm run node -- down [NUMBER]                     takes down that one, or all that belong to no running program
+npm run node -- down [NUMBER]                     takes down that one; or all that were brought up by hand, or whose program was killed
 npm run node -- run NUMBER COMMAND...             runs a command on it, as by ssh`;
 
 async function up(layout: LayoutName): Promise<void> {
