@@ -16,6 +16,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          // What takes a node has a configuration of its own.
           exclude: ['test/node/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

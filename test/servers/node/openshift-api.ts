@@ -13,12 +13,12 @@ const CONFIG = 'config.openshift.io';
 const OPERATOR = 'operator.openshift.io';
 const VERSION = '4.19.17';
 
-const KINDS: readonly CustomKind[] = [
-  { group: CONFIG, kind: 'Proxy', plural: 'proxies' },
-  { group: CONFIG, kind: 'Infrastructure', plural: 'infrastructures' },
-  { group: CONFIG, kind: 'ClusterVersion', plural: 'clusterversions' },
-  { group: OPERATOR, kind: 'Etcd', plural: 'etcds' },
-];
+const KINDS = {
+  proxy: { group: CONFIG, kind: 'Proxy', plural: 'proxies' },
+  infrastructure: { group: CONFIG, kind: 'Infrastructure', plural: 'infrastructures' },
+  clusterVersion: { group: CONFIG, kind: 'ClusterVersion', plural: 'clusterversions' },
+  etcd: { group: OPERATOR, kind: 'Etcd', plural: 'etcds' },
+} satisfies Record<string, CustomKind>;
 
 const NAMESPACES = [
   ...STATIC_PODS.flatMap((pod) => [`openshift-${pod}`, `openshift-${pod}-operator`]),
@@ -50,15 +50,13 @@ export async function completeOpenshiftApi(
   contents: NodeContents,
   installed: readonly InstalledRevision[],
 ): Promise<void> {
-  const { nodeName } = contents;
   await createClusterOperators(api);
-  for (const kind of KINDS) await api.define(kind);
+  for (const kind of Object.values(KINDS)) await api.define(kind);
   for (const { path, object, status } of clusterObjects(contents, installed)) {
     await api.apply(path, object);
     await api.apply(`${path}/status`, { ...object, status });
   }
-  const roles = ['control-plane', 'master', 'worker'];
-  await labelNode(api, nodeName, roles);
+  await labelNode(api, contents.nodeName, ['control-plane', 'master', 'worker']);
   await api.apply('/apis/scheduling.k8s.io/v1/priorityclasses/openshift-user-critical', {
     apiVersion: 'scheduling.k8s.io/v1',
     kind: 'PriorityClass',
@@ -71,8 +69,7 @@ export async function completeOpenshiftApi(
       await api.apply(path, object);
     }
   }
-  for (const key of [READ_KEY, WRITE_KEY]) {
-    const { name, secret } = key;
+  for (const { name, secret } of [READ_KEY, WRITE_KEY]) {
     await api.apply(...encryptionKey(name, secret));
   }
 }
@@ -116,16 +113,10 @@ function clusterObjects(
     object: { apiVersion: `${kind.group}/v1`, kind: kind.kind, metadata: { name }, spec },
     status,
   });
-  const [proxy, infrastructure, clusterVersion, etcdOperator] = KINDS as [
-    CustomKind,
-    CustomKind,
-    CustomKind,
-    CustomKind,
-  ];
   return [
-    make(proxy, 'cluster', { trustedCA: { name: '' } }, {}),
+    make(KINDS.proxy, 'cluster', { trustedCA: { name: '' } }, {}),
     make(
-      infrastructure,
+      KINDS.infrastructure,
       'cluster',
       { platformSpec: { type: 'None' } },
       {
@@ -139,7 +130,7 @@ function clusterObjects(
       },
     ),
     make(
-      clusterVersion,
+      KINDS.clusterVersion,
       'version',
       { clusterID: '2f9c7f2e-6a43-4a2f-9d0c-6b1f5d3c8e71', channel: 'stable-4.19' },
       {
@@ -152,7 +143,7 @@ function clusterObjects(
       },
     ),
     make(
-      etcdOperator,
+      KINDS.etcd,
       'cluster',
       { managementState: 'Managed', logLevel: 'Normal', operatorLogLevel: 'Normal' },
       {

@@ -46,7 +46,6 @@ export async function openshiftLayout(contents: NodeContents): Promise<NodeLayou
   };
   const certificates = etcdCertificates(contents);
   const own = await filesInUse(contents);
-  const place: Record<string, string> = {};
   const installed = STATIC_PODS.map((pod): InstalledRevision => {
     const revision = REVISIONS[pod];
     const podContents = {
@@ -59,12 +58,15 @@ export async function openshiftLayout(contents: NodeContents): Promise<NodeLayou
       format: 'json' as const,
     };
     const text = nodeManifest(podContents, contents);
-    place[`${MANIFESTS}/${pod}-pod.yaml`] = text;
     const manifests = { [`${pod}-pod.yaml`]: text, [`configmaps/${pod}-pod/pod.yaml`]: text };
     return { pod, revision, files: { ...revisionFiles(podContents), ...manifests, ...own[pod] } };
   });
-  const isLate = (path: string): boolean => /controller-manager|scheduler/.test(path);
-  const manifests = Object.entries(place);
+  const place = (pods: readonly StaticPod[]): FileTree =>
+    Object.fromEntries(
+      installed
+        .filter(({ pod }) => pods.includes(pod))
+        .map(({ pod, files }) => [`${MANIFESTS}/${pod}-pod.yaml`, files[`${pod}-pod.yaml`]!]),
+    );
   const revisions = installed.map(({ pod, revision, files }) =>
     below(`${RESOURCES}/${revisionDirectory(pod, revision)}`, files),
   );
@@ -83,9 +85,9 @@ export async function openshiftLayout(contents: NodeContents): Promise<NodeLayou
         name: `system:node:${nodeName}`,
         group: 'system:nodes',
       }),
-      ...Object.fromEntries(manifests.filter(([path]) => !isLate(path))),
+      ...place(['etcd', 'kube-apiserver']),
     },
-    laterManifests: Object.fromEntries(manifests.filter(([path]) => isLate(path))),
+    laterManifests: place(['kube-controller-manager', 'kube-scheduler']),
     kubelet: KUBELET,
     staticPods: STATIC_PODS.map((pod) => ({
       namespace: `openshift-${pod}`,

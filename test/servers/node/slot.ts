@@ -1,7 +1,7 @@
 // A node's place on this machine: everything that it has here is named after its slot, so that it can be found and removed
 // whatever has become of those who started it.
 import { readlinkSync } from 'node:fs';
-import { readdir, rename, symlink, unlink } from 'node:fs/promises';
+import { readdir, rename, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAlive } from '../processes.ts';
 
@@ -60,14 +60,14 @@ export class Slot {
 
   /** From now on it belongs to nobody. */
   async handOver(): Promise<void> {
-    const temporary = `${this.#claim}.new`;
-    await symlink(NOBODY, temporary);
-    await rename(temporary, this.#claim);
+    await symlink(NOBODY, this.#newClaim);
+    await rename(this.#newClaim, this.#claim);
   }
 
   /** Lets another node have the slot. Everything else that bears its name must have gone. */
-  release(): Promise<void> {
-    return unlink(this.#claim);
+  async release(): Promise<void> {
+    await rm(this.#newClaim, { force: true });
+    await rm(this.#claim);
   }
 
   /** Whether this process has it from now on; false if it is taken. */
@@ -84,6 +84,11 @@ export class Slot {
 
   get #claim(): string {
     return `${this.directory}.owner`;
+  }
+
+  /** Until it has the other one's name. */
+  get #newClaim(): string {
+    return `${this.directory}.new-owner`;
   }
 }
 

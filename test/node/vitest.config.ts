@@ -2,6 +2,7 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  root: `${import.meta.dirname}/../..`,
   test: {
     reporters: ['default', './test/servers/reporter.ts'],
     include: ['test/node/**/*.test.ts'],
