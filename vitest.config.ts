@@ -16,8 +16,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
-          // What is built first has a configuration of its own.
-          exclude: ['test/executable/**'],
+          // What is built first, and what takes a node, have configurations of their own.
+          exclude: ['test/executable/**', 'test/node/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

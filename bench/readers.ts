@@ -6,7 +6,8 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatBytes, formatCount } from '../src/base/units.ts';
-import { type FoundBbolt, prepareBbolt } from '../test/servers/bbolt.ts';
+import { prepareBbolt } from '../test/servers/bbolt.ts';
+import type { FoundPart } from '../test/servers/parts.ts';
 import type { EtcdBinaries } from '../test/servers/versions.ts';
 import { ETCDKEEP, type Measured, measure, median } from './measure.ts';
 import { type BenchSnapshot, takeSnapshots, warm } from './snapshots.ts';
@@ -56,7 +57,7 @@ export async function benchReaders({ readers, sizeBytes, rounds, release }: Read
   }
 }
 
-function raceOf(reader: Reader, etcdutl: string, bbolt: FoundBbolt): Race | string {
+function raceOf(reader: Reader, etcdutl: string, bbolt: FoundPart): Race | string {
   switch (reader) {
     case 'status':
       return {
@@ -79,7 +80,7 @@ function raceOf(reader: Reader, etcdutl: string, bbolt: FoundBbolt): Race | stri
       if ('reason' in bbolt) return `check: bbolt cannot be had: ${bbolt.reason}`;
       return {
         ours: (path) => ['snapshot', 'check', '--structure-only', path],
-        theirs: (path) => [bbolt.program, 'check', path],
+        theirs: (path) => [bbolt.path, 'check', path],
         peer: 'bbolt check',
         wall: 1,
         memory: 0.1,

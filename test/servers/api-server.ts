@@ -4,11 +4,10 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { kubeconfigText } from '../fixtures/kubeconfig.ts';
 import { freeLoopbackAddress } from './addresses.ts';
+import { ApiRequests, type Credentials } from './api-requests.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
 import type { EtcdCluster } from './etcd.ts';
 import { findApiServer } from './kubernetes.ts';
@@ -24,25 +23,11 @@ export interface ApiServerOptions {
   readonly names?: readonly string[];
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-/** PEM. */
-interface Credentials {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-
-export class ApiServer {
-  readonly url: string;
+export class ApiServer extends ApiRequests {
   /** The authority of its certificate, a PEM file. */
   readonly ca: string;
   readonly #directory: string;
   readonly #process: ChildProcess;
-  readonly #credentials: Credentials;
 
   constructor(settings: {
     readonly url: string;
@@ -51,11 +36,10 @@ export class ApiServer {
     readonly process: ChildProcess;
     readonly credentials: Credentials;
   }) {
-    this.url = settings.url;
+    super(settings.url, settings.credentials);
     this.ca = settings.ca;
     this.#directory = settings.directory;
     this.#process = settings.process;
-    this.#credentials = settings.credentials;
   }
 
   /** The server's process id. Throws if it was never started. */
@@ -63,27 +47,6 @@ export class ApiServer {
     const { pid } = this.#process;
     if (pid === undefined) throw new Error('kube-apiserver was not started');
     return pid;
-  }
-
-  /** A kubeconfig of a cluster-admin. @param server as it is to be reached; defaults to the address */
-  kubeconfig(server = this.url): string {
-    return kubeconfigText({ server, ...this.#credentials });
-  }
-
-  /** Sends a request as cluster-admin. Throws unless it is answered with 2xx. */
-  async request(method: string, path: string, body?: unknown): Promise<unknown> {
-    const answer = await this.#send(method, path, body);
-    if (answer.status < 300) return answer.body;
-    throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
-  }
-
-  /**
-   * Makes an object, or makes it what is given (server-side apply). Of a kind that was defined less than two
-   * seconds ago, it does not wait as a POST does.
-   * @param path its own, or that of its status
-   */
-  apply(path: string, object: object): Promise<unknown> {
-    return this.request('PATCH', `${path}?fieldManager=tests&force=true`, object);
   }
 
   /** SIGCONT, or SIGSTOP, which has worked on return. */
@@ -104,8 +67,7 @@ export class ApiServer {
   async waitUntilReady(): Promise<void> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
     for (;;) {
-      const answer = await this.#send('GET', '/readyz').catch(() => undefined);
-      if (answer?.status === 200) return;
+      if (await this.isReady()) return;
       if (!this.#isRunning() || performance.now() > deadline) {
         const log = readFileSync(join(this.#directory, 'log'), 'utf8').split('\n').slice(-20);
         throw new Error(`kube-apiserver is not ready:\n${log.join('\n')}`);
@@ -116,26 +78,6 @@ export class ApiServer {
 
   #isRunning(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
-  }
-
-  #send(method: string, path: string, body?: unknown): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const type = method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json';
-    const headers = { 'content-type': type, accept: 'application/json' };
-    const options = { method, headers, agent: false, ...this.#credentials } as const;
-    const outgoing = request(new URL(path, this.url), options, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        const isJson = response.headers['content-type']?.startsWith('application/json') === true;
-        resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(text) : text });
-      });
-    });
-    outgoing.on('error', reject);
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-    return promise;
   }
 }
 
@@ -161,7 +103,7 @@ export async function startApiServer(
   });
   const log = openSync(join(directory, 'log'), 'a');
   const args = flags(etcd, { address, ca: authority.cert, serving, signing });
-  const child = spawnServer(found.program, args, cleanEnvironment(), log);
+  const child = spawnServer(found.path, args, cleanEnvironment(), log);
   closeSync(log);
   const server = new ApiServer({
     url: `https://${address}:${PORT}`,

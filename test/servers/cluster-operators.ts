@@ -1,37 +1,15 @@
 // OpenShift's ClusterOperators on a plain API server, as far as they say whether one is progressing.
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiServer } from './api-server.ts';
+import type { ApiRequests, CustomKind } from './api-requests.ts';
 
 const GROUP = 'config.openshift.io';
 const PATH = `/apis/${GROUP}/v1/clusteroperators`;
 
-/** openshift/api, config/v1: cluster-scoped, with a status of its own. */
-const DEFINITION = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: `clusteroperators.${GROUP}` },
-  spec: {
-    group: GROUP,
-    scope: 'Cluster',
-    names: {
-      kind: 'ClusterOperator',
-      listKind: 'ClusterOperatorList',
-      plural: 'clusteroperators',
-      singular: 'clusteroperator',
-      shortNames: ['co'],
-    },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        subresources: { status: {} },
-        schema: {
-          openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
-        },
-      },
-    ],
-  },
+/** openshift/api, config/v1. */
+const KIND: CustomKind = {
+  group: GROUP,
+  kind: 'ClusterOperator',
+  plural: 'clusteroperators',
+  shortNames: ['co'],
 };
 
 export const OPERATORS = [
@@ -42,18 +20,8 @@ export const OPERATORS = [
 ] as const;
 
 /** Makes the four that a backup asks for; none of them is progressing. */
-export async function createClusterOperators(server: ApiServer): Promise<void> {
-  await server.request(
-    'POST',
-    '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
-    DEFINITION,
-  );
-  // It is served a moment after it is accepted.
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const served = await server.request('GET', PATH).catch(() => undefined);
-    if (served !== undefined) break;
-    await sleep(100);
-  }
+export async function createClusterOperators(server: ApiRequests): Promise<void> {
+  await server.define(KIND);
   for (const name of OPERATORS) {
     await server.apply(`${PATH}/${name}`, named(name));
     await setProgressing(server, name, 'False');
@@ -62,7 +30,7 @@ export async function createClusterOperators(server: ApiServer): Promise<void> {
 
 /** Sets the condition as an operator does. */
 export async function setProgressing(
-  server: ApiServer,
+  server: ApiRequests,
   name: (typeof OPERATORS)[number],
   status: 'True' | 'False' | 'Unknown',
   message = '',

@@ -48,17 +48,18 @@ export function describeWithEtcd(version: EtcdVersion, name: string, body: () =>
 
 /** Describes something that needs an API server; its tests are skipped if that cannot be had. */
 export function describeWithApiServer(name: string, body: () => void): void {
-  if ('program' in apiServer) describe(name, body);
+  if ('path' in apiServer) describe(name, body);
   else describeNotRun(name, { server: `kube-apiserver ${KUBERNETES_VERSION}`, ...apiServer }, body);
 }
 
 /** Describes something that needs bbolt's own command; its tests are skipped if that cannot be had. */
 export function describeWithBbolt(name: string, body: () => void): void {
-  if ('program' in bbolt) describe(name, body);
+  if ('path' in bbolt) describe(name, body);
   else describeNotRun(name, { server: `bbolt ${BBOLT_VERSION}`, ...bbolt }, body);
 }
 
-function describeNotRun(
+/** Describes something that cannot be run here, and for what reason. */
+export function describeNotRun(
   name: string,
   notRun: { readonly server: string; readonly reason: string },
   body: () => void,

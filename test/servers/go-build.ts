@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fillCache, releaseDirectory } from './cache.ts';
 import { lastLine, runCommand } from './command.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
+import type { Part } from './parts.ts';
 import { findOnPath } from './processes.ts';
 
 /** Program name and the module whose root is its main package. */
@@ -28,7 +29,7 @@ export async function buildRelease(version: string): Promise<void> {
     await requireModules(scratch, Object.values(MODULES), version);
     await fillCache(releaseDirectory(version), async (directory) => {
       for (const [name, module] of Object.entries(MODULES)) {
-        await build(scratch, module, join(directory, name), version);
+        await build(scratch, { main: module, version }, join(directory, name));
       }
     });
   } finally {
@@ -36,19 +37,40 @@ export async function buildRelease(version: string): Promise<void> {
   }
 }
 
-/**
- * Builds one program of any published module.
- * @param scratch an empty directory
- * @param program.main the package, where it is not the module's root
- */
-export async function buildProgram(
-  scratch: string,
-  program: { readonly module: string; readonly main: string; readonly version: string },
-  output: string,
-): Promise<void> {
-  const { module, main, version } = program;
-  await requireModules(scratch, [module], version);
-  await build(scratch, main, output, version);
+/** What a program is built from. */
+export interface GoSource {
+  readonly module: string;
+  /** The package. */
+  readonly main: string;
+  readonly version: string;
+  readonly tags?: readonly string[];
+}
+
+/** A program of any published module. */
+export function goProgram(name: string, source: GoSource): Part {
+  const made = madeWithGo(async (scratch, directory) => {
+    await requireModules(scratch, [source.module], source.version);
+    await build(scratch, source, join(directory, name));
+  });
+  return { name, version: source.version, ...made };
+}
+
+/** How a part is made with Go. @param make is given a scratch directory as well, which is removed afterwards */
+export function madeWithGo(
+  make: (scratch: string, directory: string) => Promise<void>,
+): Pick<Part, 'make' | 'maker'> {
+  return {
+    maker: 'a build of its Go modules',
+    make: async (directory) => {
+      if (!canBuild()) throw new Error('there is no go to build it with');
+      const scratch = temporaryDirectory();
+      try {
+        await make(scratch, directory);
+      } finally {
+        removeTemporaryDirectory(scratch);
+      }
+    },
+  };
 }
 
 /**
@@ -68,18 +90,15 @@ async function requireModules(
 
 async function build(
   scratch: string,
-  module: string,
+  { main, version, tags = [] }: Omit<GoSource, 'module'>,
   output: string,
-  version: string,
 ): Promise<void> {
   // -mod=mod lets go add the indirect requirements and go.sum by itself.
-  const args = ['build', '-mod=mod', '-trimpath', '-ldflags', '-s -w', '-o', output, module];
-  const { code, stderr } = await runCommand('go', args, {
+  const flags = ['-mod=mod', '-trimpath', '-tags', tags.join(','), '-ldflags', '-s -w'];
+  const { code, stderr } = await runCommand('go', ['build', ...flags, '-o', output, main], {
     cwd: scratch,
     env: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false', GOWORK: 'off' },
     timeoutMs: BUILD_TIMEOUT_MS,
   });
-  if (code !== 0) {
-    throw new Error(`go build ${module} v${version} failed: ${lastLine(stderr)}`);
-  }
+  if (code !== 0) throw new Error(`go build ${main} v${version} failed: ${lastLine(stderr)}`);
 }

@@ -1,78 +1,61 @@
-// kube-apiserver, for tests: found in the cache or on the PATH, or built from Kubernetes' published Go
-// modules, which takes some minutes once.
+// Programs of Kubernetes, built from its published Go modules: some minutes for the first one, less for those after it.
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../src/base/errors.ts';
-import { cacheDirectory, fillCache, isExecutable, reasonFile, rememberReason } from './cache.ts';
 import { lastLine, runCommand } from './command.ts';
-import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
-import { canBuild } from './go-build.ts';
-import { findOnPath } from './processes.ts';
+import { madeWithGo } from './go-build.ts';
+import { type FoundPart, findPart, type Part, preparePart } from './parts.ts';
 
 export const KUBERNETES_VERSION = '1.36.3';
 
-const NAME = `kube-apiserver-${KUBERNETES_VERSION}`;
+export type KubernetesProgram =
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kubectl'
+  | 'kubelet';
+
 const MODULE = 'k8s.io/kubernetes';
-const PROGRAM = `${MODULE}/cmd/kube-apiserver`;
 
 /** Far beyond the six minutes that it takes on two cores. */
 const BUILD_TIMEOUT_MS = 40 * 60_000;
 
-/** The program, or one sentence that says why it cannot be had. */
-export type FoundApiServer =
-  | { readonly program: string; readonly source: string }
-  | { readonly reason: string };
+/** One of its programs. */
+export function kubernetesProgram(name: KubernetesProgram): Part {
+  const made = madeWithGo((scratch, directory) => build(scratch, name, join(directory, name)));
+  return { name, version: KUBERNETES_VERSION, ...made };
+}
 
-/** The program, if it is there already. Takes milliseconds and makes nothing. */
-export async function findApiServer(): Promise<FoundApiServer> {
-  if (await isExecutable(cached())) return { program: cached(), source: 'the cache' };
-  const installed = findOnPath('kube-apiserver');
-  if (installed !== undefined) {
+const API_SERVER: Part = {
+  ...kubernetesProgram('kube-apiserver'),
+  isThis: async (installed) => {
     const { stdout } = await runCommand(installed, ['--version'], { timeoutMs: 10_000 });
-    if (stdout.trim() === `Kubernetes v${KUBERNETES_VERSION}`) {
-      return { program: installed, source: 'the PATH' };
-    }
-  }
-  const reason = await readFile(reasonFile(NAME), 'utf8').catch(() => undefined);
-  return { reason: reason?.trim() ?? 'it was not prepared (test/servers/prepare.ts)' };
+    return stdout.trim() === `Kubernetes v${KUBERNETES_VERSION}`;
+  },
+};
+
+/** kube-apiserver, if it is there already. */
+export function findApiServer(): Promise<FoundPart> {
+  return findPart(API_SERVER);
 }
 
-/** The program, built if need be. */
-export async function prepareApiServer(): Promise<FoundApiServer> {
-  const found = await findApiServer();
-  if ('program' in found) return found;
-  const reason = canBuild()
-    ? await build().then(() => undefined, messageOf)
-    : 'there is no go to build it with';
-  await rememberReason(NAME, reason);
-  if (reason !== undefined) return { reason };
-  return { program: cached(), source: 'a build of its Go modules' };
+/** kube-apiserver, built if need be. */
+export function prepareApiServer(): Promise<FoundPart> {
+  return preparePart(API_SERVER);
 }
 
-function cached(): string {
-  return join(cacheDirectory(), NAME, 'kube-apiserver');
-}
-
-async function build(): Promise<void> {
-  const scratch = temporaryDirectory();
-  try {
-    await writeFile(join(scratch, 'go.mod'), await scratchModule(scratch));
-    await go(scratch, ['get', `${PROGRAM}@v${KUBERNETES_VERSION}`]);
-    const [major, minor] = KUBERNETES_VERSION.split('.');
-    const version = 'k8s.io/component-base/version';
-    // Without these it calls itself v0.0.0.
-    const ldflags = [
-      '-s -w',
-      `-X ${version}.gitVersion=v${KUBERNETES_VERSION}`,
-      `-X ${version}.gitMajor=${major} -X ${version}.gitMinor=${minor}`,
-    ].join(' ');
-    await fillCache(join(cacheDirectory(), NAME), async (directory) => {
-      const output = join(directory, 'kube-apiserver');
-      await go(scratch, ['build', '-trimpath', '-ldflags', ldflags, '-o', output, PROGRAM]);
-    });
-  } finally {
-    removeTemporaryDirectory(scratch);
-  }
+async function build(scratch: string, name: KubernetesProgram, output: string): Promise<void> {
+  const program = `${MODULE}/cmd/${name}`;
+  await writeFile(join(scratch, 'go.mod'), await scratchModule(scratch));
+  await go(scratch, ['get', `${program}@v${KUBERNETES_VERSION}`]);
+  const [major, minor] = KUBERNETES_VERSION.split('.');
+  const version = 'k8s.io/component-base/version';
+  // Without these it calls itself v0.0.0.
+  const ldflags = [
+    '-s -w',
+    `-X ${version}.gitVersion=v${KUBERNETES_VERSION}`,
+    `-X ${version}.gitMajor=${major} -X ${version}.gitMinor=${minor}`,
+  ].join(' ');
+  await go(scratch, ['build', '-trimpath', '-ldflags', ldflags, '-o', output, program]);
 }
 
 /** Kubernetes' go.mod asks for its own parts at v0.0.0, which exist under v0.<minor>.<patch> alone. */

@@ -74,14 +74,19 @@ export class CertificateAuthority {
    * Makes an authority.
    * @param directory is created if it does not exist
    * @param name of its certificate file, and in its subject
+   * @param valid when it is; as its certificates are by default
    */
-  static async create(directory: string, name = 'etcd-signer'): Promise<CertificateAuthority> {
+  static async create(
+    directory: string,
+    name = 'etcd-signer',
+    valid: Pick<CertificateOptions, 'notBefore' | 'notAfter'> = {},
+  ): Promise<CertificateAuthority> {
     await mkdir(directory, { recursive: true });
     const keys = await generateKeys();
     const certificate = await X509CertificateGenerator.createSelfSigned({
       serialNumber: serialNumber(),
       name: `CN=${name}, OU=openshift`,
-      ...validity({}),
+      ...validity(valid),
       signingAlgorithm: ALGORITHM,
       keys,
       extensions: [
@@ -121,6 +126,13 @@ export class CertificateAuthority {
     await writeFile(files.cert, `${certificate.toString('pem')}\n`, { mode: 0o644 });
     await writeFile(files.key, await privateKeyPem(keys.privateKey), { mode: 0o600 });
     return files;
+  }
+
+  /** Writes the authority's own key beside its certificate, with mode 0600, for who has to sign with it. @returns its path */
+  async writeKey(): Promise<string> {
+    const path = this.cert.replace(/\.crt$/, '.key');
+    await writeFile(path, await privateKeyPem(this.#keys.privateKey), { mode: 0o600 });
+    return path;
   }
 
   async #extensions(publicKey: webcrypto.CryptoKey, options: CertificateOptions) {
