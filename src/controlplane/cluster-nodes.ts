@@ -3,7 +3,6 @@
 import { z } from 'zod';
 import { EtcdkeepError } from '../base/errors.ts';
 import type { ApiClient } from '../kubernetes/api-client.ts';
-import { isNotFound } from '../kubernetes/api-refusal.ts';
 import type { LayoutName } from './host.ts';
 
 export interface ControlPlaneNode {
@@ -48,6 +47,7 @@ const nodeList = z.object({
     }),
   ),
 });
+const groupList = z.object({ groups: z.array(z.object({ name: z.string() })) });
 const podList = z.object({
   items: z.array(
     z.object({
@@ -62,17 +62,12 @@ const podList = z.object({
 });
 
 /**
- * Whether it is a cluster of OpenShift.
- * @throws EtcdkeepError `api-unreachable`, ApiRefusal; the signal's reason
+ * Whether it is a cluster of OpenShift, by the groups of its API, which everybody may list.
+ * @throws EtcdkeepError `api-unreachable`; ApiRefusal; the signal's reason
  */
 export async function layoutOfCluster(api: ApiClient): Promise<LayoutName> {
-  try {
-    await api.get(`/api/v1/namespaces/${ETCD_PODS.openshift.namespace}`);
-    return 'openshift';
-  } catch (reason) {
-    if (isNotFound(reason)) return 'kubeadm';
-    throw reason;
-  }
+  const { groups } = await list(api, '/apis', groupList);
+  return groups.some(({ name }) => name === 'config.openshift.io') ? 'openshift' : 'kubeadm';
 }
 
 /** Where the pods of the cluster's etcd are. */

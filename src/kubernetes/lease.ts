@@ -89,13 +89,11 @@ async function lives(api: ApiClient, request: LeaseRequest, found: Lease): Promi
 
 function keepRenewed(api: ApiClient, request: LeaseRequest): () => Promise<void> {
   const { renewalMs } = { ...TIMES, ...request.times };
-  const ours = async (): Promise<Lease | undefined> => {
-    const found = await readLease(api, request);
-    return found?.spec.holderIdentity === request.holder ? found : undefined;
-  };
+  const isOurs = (found: Lease | undefined): found is Lease =>
+    found?.spec.holderIdentity === request.holder;
   const renew = async (): Promise<void> => {
-    const found = await ours();
-    if (found === undefined) throw taken(request);
+    const found = await readLease(api, request);
+    if (!isOurs(found)) throw taken(request);
     await writeLease(api, request, found, found.spec.acquireTime);
   };
   let last: Promise<void> = Promise.resolve();
@@ -106,8 +104,9 @@ function keepRenewed(api: ApiClient, request: LeaseRequest): () => Promise<void>
     clearInterval(timer);
     await last;
     try {
-      const found = await ours();
-      if (found !== undefined) await removeLease(api, request, found);
+      // Also when all else was told to stop.
+      const found = schema.parse(await api.requestAnyway('GET', pathOf(request)));
+      if (isOurs(found)) await removeLease(api, request, found);
     } catch {
       // It ends by itself.
     }
@@ -154,7 +153,7 @@ async function writeLease(
 
 async function removeLease(api: ApiClient, request: LeaseRequest, found: Lease): Promise<void> {
   const { resourceVersion } = found.metadata;
-  await api.request('DELETE', pathOf(request), {
+  await api.requestAnyway('DELETE', pathOf(request), {
     apiVersion: 'v1',
     kind: 'DeleteOptions',
     preconditions: { resourceVersion },

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Runs as this user and group; as this one's own if left out. */
   readonly uid?: number;
+  /** After which it is killed, if not after the usual time. */
+  readonly timeoutMs?: number;
   /** What stands before its command line. */
   readonly launcher?: readonly string[];
 }
@@ -94,7 +96,7 @@ export function startProgram(
     cwd,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: RUN_TIMEOUT_MS,
+    timeout: options.timeoutMs ?? RUN_TIMEOUT_MS,
     killSignal: 'SIGKILL',
     ...(uid !== undefined && { uid, gid: uid }),
   });

@@ -129,6 +129,8 @@ async function takeFromOne(
     const why = name === undefined ? 'the only one that can be' : 'it was named';
     report({ kind: 'node-chosen', node: first.name, layout: places.layout, why });
   }
+  // What cannot be sent is known before anything is made.
+  await request.executableFor(first.architecture);
   report({ kind: 'reaching-node' });
   await using pod = await podOn(request, places, first);
   report({ kind: 'node-reached', way: pod.way });
