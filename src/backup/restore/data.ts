@@ -3,7 +3,7 @@
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../base/durable-files.ts';
-import { EtcdkeepError } from '../../base/errors.ts';
+import { EtcdkeepError, writeError } from '../../base/errors.ts';
 import { exists } from '../../base/exists.ts';
 import { builtState } from './built-data.ts';
 import { makeDirectories, moveTree } from './directories.ts';
@@ -35,7 +35,11 @@ export async function placeData(run: Run): Promise<void> {
   }
   const left = host.realPath(plan.data.build);
   if (!(await exists(left))) return;
-  await rmdir(left);
+  try {
+    await rmdir(left);
+  } catch (reason) {
+    throw writeError(reason, 'remove what the new data were built in', left);
+  }
   await syncDirectory(host.realPath(plan.data.directory));
 }
 
