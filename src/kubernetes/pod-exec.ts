@@ -64,7 +64,11 @@ const statusSchema = z.object({
   reason: z.string().default(''),
   message: z.string().default(''),
   details: z
-    .object({ causes: z.array(z.object({ reason: z.string(), message: z.string() })).default([]) })
+    .object({
+      causes: z
+        .array(z.object({ reason: z.string().default(''), message: z.string().default('') }))
+        .default([]),
+    })
     .default({ causes: [] }),
 });
 
@@ -98,8 +102,11 @@ async function connect(api: ApiClient, request: ExecRequest): Promise<WebSocket>
     signal.addEventListener('abort', abort, { once: true });
     socket.once('error', (reason) => reject(api.unreachable(reason)));
     socket.once('unexpected-response', (_, response) => {
-      refusalOf(response, api.endpoint).then(reject, reject);
-      socket.terminate();
+      // It is ended only then: its end is an error of its own.
+      void refusalOf(response, api.endpoint).then((refusal) => {
+        reject(refusal);
+        socket.terminate();
+      });
     });
     socket.once('open', () => {
       signal.removeEventListener('abort', abort);

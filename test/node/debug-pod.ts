@@ -5,16 +5,16 @@ import type { ControlPlaneNode } from '../servers/node/node.ts';
 
 export class DebugPod implements AsyncDisposable {
   readonly #node: ControlPlaneNode;
-  readonly #name: string;
+  readonly name: string;
 
   constructor(node: ControlPlaneNode, name: string) {
     this.#node = node;
-    this.#name = name;
+    this.name = name;
   }
 
   /** The command line that runs another one in the pod. */
   execLine(command: readonly string[]): string[] {
-    return this.#node.kubectlLine(['exec', this.#name, '--', ...command]);
+    return this.#node.kubectlLine(['exec', this.name, '--', ...command]);
   }
 
   exec(command: readonly string[]): Promise<CommandResult> {
@@ -23,7 +23,7 @@ export class DebugPod implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#node.kubectl(['delete', 'pod', this.#name, '--grace-period=0', '--force']);
+    await this.#node.kubectl(['delete', 'pod', this.name, '--grace-period=0', '--force']);
   }
 }
 
