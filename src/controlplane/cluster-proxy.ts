@@ -19,7 +19,7 @@ const schema = z.object({
  * Says whether it is enabled, as the manual's page asks for it, without its credentials.
  * @throws EtcdkeepError `api-unreachable`; ApiRefusal; the signal's reason
  */
-export async function describeClusterProxy(api: ApiClient): Promise<string> {
+export async function describeClusterProxy(api: Pick<ApiClient, 'get'>): Promise<string> {
   const answer = await api
     .get('/apis/config.openshift.io/v1/proxies/cluster')
     .catch((reason: unknown) => {
@@ -40,7 +40,6 @@ export async function describeClusterProxy(api: ApiClient): Promise<string> {
 
 function withoutCredentials(url: string): string {
   if (url === '') return '';
-  if (!URL.canParse(url)) return 'a URL that is none';
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
+  const { protocol, host } = URL.parse(url) ?? { protocol: '', host: '' };
+  return host === '' ? 'a URL that is none' : `${protocol}//${host}`;
 }

@@ -69,18 +69,17 @@ export class SshShell implements NodeShell, AsyncDisposable {
     child.on('error', () => undefined);
     const { stdin, stdout, stderr } = child;
     stdin?.on('error', () => undefined);
-    return {
-      stdin: stdin ?? undefined,
-      stdout: stdout!,
-      stderr: stderr!,
-      exit: this.#exitOf(child, signal),
-    };
+    const exit = this.#exitOf(child, signal);
+    // Whoever waits for the exit hears of it; nobody has to.
+    exit.catch(() => undefined);
+    return { stdin: stdin ?? undefined, stdout: stdout!, stderr: stderr!, exit };
   }
 
   async #exitOf(child: ChildProcess, signal: AbortSignal): Promise<number> {
     let said = '';
     child.stderr!.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
-    const [code] = (await once(child, 'close')) as [number | null];
+    // An abort is an error of the child's first, and its end after that.
+    const code = await new Promise<number | null>((resolve) => void child.once('close', resolve));
     signal.throwIfAborted();
     if (code !== null && code !== SSH_FAILED) return code;
     const why = said.trim().split('\n').at(-1) || 'the connection ended';

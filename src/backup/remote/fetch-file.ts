@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createZstdDecompress } from 'node:zlib';
+import type { ErrorCode } from '../../base/error-codes.ts';
 import { EtcdkeepError, writeError } from '../../base/errors.ts';
 import { type NodeShell, nodeCommandFailed } from '../../controlplane/node-shell.ts';
 
@@ -31,10 +32,13 @@ export interface FetchRequest {
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 2000;
 
+/** What a shell says of a connection that has ended, or cannot be made. */
+const BROKEN: readonly ErrorCode[] = ['exec-broken', 'api-unreachable', 'ssh-failed'];
+
 /**
  * Fetches it, and syncs it.
- * @throws EtcdkeepError `transfer-damaged` if it is not what the node has; `exec-broken`, `api-unreachable`, `exec-failed`,
- * `node-command-failed`; `disk-full`, `target-unwritable`, `file-failed`; the signal's reason
+ * @throws EtcdkeepError `transfer-damaged` if it is not what the node has; `exec-broken`, `api-unreachable`, `ssh-failed`,
+ * `exec-failed`, `node-command-failed`; `disk-full`, `target-unwritable`, `file-failed`; the signal's reason
  */
 export async function fetchFile(request: FetchRequest): Promise<void> {
   const { to, bytes, signal } = request;
@@ -108,25 +112,28 @@ async function receive(request: FetchRequest, arrival: Arrival): Promise<void> {
   const { shell, executable, from, to, bytes } = request;
   const command = [executable, 'node-agent', 'send', from, `--offset=${arrival.bytes}`];
   const running = await shell.run(command, { hasStdin: false });
-  const [stderr, code] = await Promise.all([
-    text(running.stderr),
-    running.exit,
-    pipeline(running.stdout, createZstdDecompress(), async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) await arrival.write(chunk);
-    }),
-  ]).catch((reason: unknown) => {
-    // A stream that was cut off is no frame of zstd to its end.
-    return running.exit.then(() => {
-      throw reason;
-    });
-  });
+  const ended = Promise.all([text(running.stderr), running.exit]);
+  // It is waited for once all has come; what fails here does not wait for it.
+  ended.catch(() => undefined);
+  const isWhole = await pipeline(running.stdout, createZstdDecompress(), async (chunks) => {
+    for await (const chunk of chunks as AsyncIterable<Buffer>) await arrival.write(chunk);
+  }).then(
+    () => true,
+    (reason: unknown) => {
+      if (reason instanceof EtcdkeepError) throw reason;
+      // No frame of zstd to its end. Why it is none is said by how the command has ended.
+      return false;
+    },
+  );
+  const [stderr, code] = await ended;
   if (code !== 0) throw nodeCommandFailed('read the backup', code, stderr);
+  if (!isWhole) throw damaged('what came cannot be unpacked', to);
   if (arrival.bytes < bytes) throw damaged('it is shorter than the node has said', to);
 }
 
 function isBroken(reason: unknown): reason is EtcdkeepError {
   if (!(reason instanceof EtcdkeepError)) return false;
-  return reason.code === 'exec-broken' || reason.code === 'api-unreachable';
+  return BROKEN.includes(reason.code);
 }
 
 function damaged(why: string, path: string): EtcdkeepError {

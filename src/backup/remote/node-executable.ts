@@ -20,8 +20,10 @@ const PACKERS = {
   gzip: () => createGzip(),
 };
 
-const PROBE =
-  'command -v zstd >/dev/null && echo zstd || { command -v gzip >/dev/null && echo gzip; }';
+const PROBE = `
+for packer in zstd gzip; do command -v "$packer" >/dev/null && { echo "$packer"; exit; }; done
+echo 'it has neither zstd nor gzip' >&2; exit 1
+`;
 
 /** `$3` bytes of what `$2` has packed. The end of stdin cannot be told through every API server. */
 const RECEIVE = `
