@@ -187,9 +187,14 @@ class ExecStreams {
   }
 
   #output(): Readable {
+    const goOn = (): void => {
+      if (this.#full.delete(stream) && this.#full.size === 0) this.#socket.resume();
+    };
     const stream: Readable = new Readable({
-      read: () => {
-        if (this.#full.delete(stream) && this.#full.size === 0) this.#socket.resume();
+      read: goOn,
+      destroy: (reason, done) => {
+        goOn();
+        done(reason);
       },
     });
     // A reader hears of it; nobody has to read.

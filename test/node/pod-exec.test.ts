@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -63,6 +64,14 @@ describeWithNode('a command in a pod', () => {
       expect(stdout.readableLength).toBeLessThan(1_000_000);
     }
     expect([bytes, await exit]).toEqual([30_000_000, 0]);
+  });
+
+  it('ends, also when nobody reads what it prints any more', async () => {
+    const { stdout, exit } = await exec(['head', '-c', '30000000', '/dev/zero']);
+    await once(stdout, 'readable');
+    await sleep(500);
+    stdout.destroy();
+    expect(await exit).toBe(0);
   });
 
   it('that cannot be run is no exit code', async () => {
