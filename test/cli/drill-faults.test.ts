@@ -119,6 +119,14 @@ describeWithEtcd(VERSION, 'a drill', () => {
       );
     });
 
+    it('where a member that joins has heard nothing of the other one in time', async () => {
+      const words = 'discovery failed: incompatible with current running cluster';
+      const outcome = await drillOn(`[ $NUMBER = 2 ] && { echo "${words}"; exit 1; }`);
+      expect(expectFailure(outcome, 'backup-unproven', 5).message).toBe(
+        `etcd 3.6.16 does not run on it and ended with code 1: ${words}`,
+      );
+    });
+
     it.each([
       ['never serves', 'exec sleep 1000', 'starting etcd'],
       ['never joins', '[ $NUMBER = 2 ] && exec sleep 1000', 'adding a member'],

@@ -25,6 +25,14 @@ const KEEPALIVE_MS = 10_000;
 const NOT_STARTED = [126, 127];
 /** With less than that, nothing of etcd's can be written. */
 const FULL_BYTES = 1 << 20;
+/** Last words that say nothing of the backup. */
+const UNPROVEN_BY = [
+  // A release of tomorrow may have other flags.
+  /flag provided but not defined|unknown flag/,
+  // What a member says that joins, and that got no answer in time from those that are there
+  // (etcd, server/etcdserver/cluster_util.go, isCompatibleWithVers): the machine is busy.
+  /incompatible with current running cluster/,
+];
 /** After a connection broke, for the process to end as well. */
 const ENDING_MS = 1000;
 
@@ -235,11 +243,9 @@ export class ScratchMember {
       return new Shortfall('unproven', `${title} cannot be started: ${words}`);
     }
     if (code === null) return new Shortfall('unproven', `${title} was ended by ${signal}`);
-    // A release of tomorrow may have other flags.
-    const isUsage = /flag provided but not defined|unknown flag/.test(words);
     const says = words === '' ? '' : `: ${words}`;
     return new Shortfall(
-      isUsage ? 'unproven' : 'bad',
+      UNPROVEN_BY.some((reason) => reason.test(words)) ? 'unproven' : 'bad',
       `${title} does not run on it and ended with code ${code}${says}`,
     );
   }
