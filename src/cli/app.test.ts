@@ -28,8 +28,12 @@ async function runApp(line: string, options?: FakeOptions) {
 
 describe('help', () => {
   it.each([
-    ['', /^USAGE\n {2}etcdkeep backup <DIR>\n/],
-    ['--help', /^USAGE\n {2}etcdkeep backup <DIR>\n/],
+    ['', /^USAGE\n {2}etcdkeep backup\n/],
+    ['--help', /^USAGE\n {2}etcdkeep backup\n/],
+    [
+      'backup --help',
+      /^USAGE\n {2}etcdkeep backup <DIR>\n {2}etcdkeep backup --node <name> --dest-dir <dir>\n/,
+    ],
     ['-h', /^USAGE/],
     ['snapshot', /^USAGE\n {2}etcdkeep snapshot save <FILE>\n/],
     ['backup --help', /Exit status: 0 done, 1 failed, 2 usage, 3 refused, 130 or 143 interrupted/],
@@ -61,7 +65,6 @@ describe('a command line that is none', () => {
   it.each([
     ['nonsense', 'no command registered for `nonsense`'],
     ['bakcup DIR', 'no command registered for `bakcup`, did you mean `backup`?'],
-    ['backup', 'expected argument for DIR'],
     ['snapshot save', 'expected argument for FILE'],
     ['snapshot save a b', 'too many arguments, expected 1 but encountered "b"'],
     ['backup --nope DIR', 'no flag registered for --nope'],

@@ -137,7 +137,8 @@ export const backup = buildCommand({
     },
   },
   docs: {
-    brief: 'Take a backup of this control-plane host, as root',
+    brief: 'Take a backup of a control-plane host: of this one, as root, or of one that is reached',
+    customUsage: ['<DIR>', '--node <name> --dest-dir <dir>', '--ssh <user@host> --dest-dir <dir>'],
     fullDescription: [
       "Saves a snapshot of this host's etcd member and the static resources that are needed to restore",
       "it, as two files with the names and the contents of OpenShift's cluster-backup.sh, and a record",
