@@ -8,7 +8,6 @@ import { untouched } from './untouched.ts';
 
 describe.each([
   ['no such command', ['undelete', 'x']],
-  ['no directory', ['backup']],
   ['no file', ['snapshot', 'save']],
   ['one argument too many', ['snapshot', 'save', 'a', 'b']],
   ['no such flag', ['backup', '--nope', 'a']],
@@ -30,4 +29,11 @@ it('without a command it prints its help', async () => {
   const outcome = await runCli([]);
   expect(outcome).toMatchObject({ code: 0, stderr: '' });
   for (const { command } of COMMANDS) expect(outcome.stdout).toContain(`etcdkeep ${command}`);
+});
+
+it('a backup without a place for it is told of both ways', async () => {
+  const { rows } = expectFailure(await runCli(['backup']), 'usage', 2);
+  expect(rows.get('do')).toBe(
+    'etcdkeep backup DIR, on the host itself; or --node NAME --dest-dir DIR',
+  );
 });
