@@ -1,10 +1,19 @@
-// Small file systems of their own, for tests that fill them. Each is a tmpfs that only one process
-// sees mounted, and goes with that process: nothing has to be unmounted, however a test ends.
+// Small file systems of their own, for tests that fill them. Each is a tmpfs, or lies on a loop device, and only one process
+// sees it mounted, and goes with that process: nothing has to be unmounted, however a test ends.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { findOnPath } from '../servers/processes.ts';
 import { directoryForTest } from './scene.ts';
+
+/** Why there can be none on a loop device here; undefined where there can. */
+export function loopVolumesMissing(): string | undefined {
+  const lacking = ['mkfs.ext4', 'losetup'].find((name) => findOnPath(name) === undefined);
+  if (lacking !== undefined) return `there is no ${lacking}`;
+  const { status } = spawnSync('losetup', ['--find']);
+  return volumesMissing() ?? (status === 0 ? undefined : 'there is no loop device');
+}
 
 /** Why there can be none here; undefined where there can. */
 export function volumesMissing(): string | undefined {
@@ -25,9 +34,24 @@ export interface Volume {
  * Mounts one until the test is over.
  * @param limits options of tmpfs(5): `size=4m`, `nr_inodes=8`
  */
-export async function volumeForTest(limits: string): Promise<Volume> {
+export function volumeForTest(limits: string): Promise<Volume> {
   const place = directoryForTest();
-  const script = `mount -t tmpfs -o ${limits} tmpfs '${place}' && echo mounted && exec sleep infinity`;
+  return mountForTest(place, `mount -t tmpfs -o ${limits} tmpfs '${place}'`);
+}
+
+/**
+ * The same of ext4 on a loop device, which is freed with its mount.
+ * @param size as of truncate(1): `400M`
+ */
+export function loopVolumeForTest(size: string): Promise<Volume> {
+  const place = directoryForTest();
+  const image = join(directoryForTest(), 'image');
+  const made = `truncate -s ${size} '${image}' && mkfs.ext4 -q '${image}'`;
+  return mountForTest(place, `${made} && mount -o loop '${image}' '${place}'`);
+}
+
+async function mountForTest(place: string, mount: string): Promise<Volume> {
+  const script = `${mount} && echo mounted && exec sleep infinity`;
   const holder = spawn('unshare', ['-m', 'setpriv', '--pdeathsig', 'KILL', 'sh', '-c', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -6,12 +6,19 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { PlacedResource } from '../../src/backup/restore/plan.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { listingOf } from '../cli/untouched.ts';
-import { type Volume, volumeForTest, volumesMissing } from '../cli/volume.ts';
+import {
+  loopVolumeForTest,
+  loopVolumesMissing,
+  type Volume,
+  volumeForTest,
+  volumesMissing,
+} from '../cli/volume.ts';
 import { runCommand } from '../servers/command.ts';
 import { describeWithEtcd } from '../servers/for-vitest.ts';
 import { createScene, dataOf, type Scene, VERSION } from './host-scene.ts';
 
 const noVolumes = volumesMissing();
+const noLoop = loopVolumesMissing();
 
 async function sceneForTest(): Promise<Scene> {
   const scene = await createScene('openshift');
@@ -21,7 +28,10 @@ async function sceneForTest(): Promise<Scene> {
 
 /** From now on a directory of the host is a file system of its own. */
 async function moveToVolume(scene: Scene, hostPath: string, limits: string): Promise<Volume> {
-  const volume = await volumeForTest(limits);
+  return await moveTo(scene, hostPath, await volumeForTest(limits));
+}
+
+async function moveTo(scene: Scene, hostPath: string, volume: Volume): Promise<Volume> {
   await chmod(volume.path, 0o700);
   const path = scene.path(hostPath);
   await mkdir(path, { recursive: true });
@@ -50,6 +60,25 @@ describe.skipIf(noVolumes !== undefined)(
           'member-before-20261123-170200',
         ]);
       });
+
+      it.skipIf(noLoop !== undefined)(
+        `of data on a loop device stays inside of it${noLoop === undefined ? '' : ` (not run: ${noLoop})`}`,
+        async () => {
+          const scene = await sceneForTest();
+          await scene.pods.stop();
+          await moveTo(scene, '/var/lib/etcd', await loopVolumeForTest('400M'));
+          scene.watchManifests();
+          await scene.waitUntilHealthy();
+          const plan = await scene.plan('20261123-170200');
+          expect(await scene.carryOut(plan)).toMatchObject({ code: 0, stderr: '' });
+          expect(await dataOf(scene.gateway)).toBe('backup');
+          expect((await scene.dataNames()).sort()).toEqual([
+            'lost+found',
+            'member',
+            'member-before-20261123-170200',
+          ]);
+        },
+      );
 
       it('onto a disk that is full changes nothing', async () => {
         const scene = await sceneForTest();
