@@ -133,7 +133,7 @@ describeWithApiServer("a host's operators", () => {
     const { result, evidence } = await check(host);
     expect(result).toBe('unknown');
     expect(evidence).toBe('the API server answered 401: Unauthorized');
-    expectFailure(await dropIn(host, directoryForTest()), 'api-refused');
+    expectFailure(await dropIn(host, directoryForTest()), 'api-unauthorized');
   });
 
   it('of an API server that another authority vouches for are unknown', async () => {
