@@ -1,7 +1,7 @@
 // What a restore writes down of itself: how one that was killed is known, gone on with and gone back from, and who has to
 // wait or is refused.
 import { appendFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RestorePlan } from '../../src/backup/restore/plan.ts';
 import { expectFailure } from '../cli/failure.ts';
@@ -63,6 +63,20 @@ describeWithEtcd(VERSION, 'the journal of a restore', () => {
   });
 
   describe('a run that was killed', () => {
+    it.each(['resume', 'rollBack'] as const)(
+      'while it took the manifest away leaves nothing of that: %s',
+      async (how) => {
+        const { stamp } = await killed((one) => `sync ${dirname(one.manifest)}`);
+        const manifests = dirname(scene().manifest);
+        const hidden = async () => (await readdir(manifests)).filter((name) => name[0] === '.');
+        expect(await hidden()).toEqual([`.etcd-pod.yaml-${stamp}.taken`]);
+        expect(await scene()[how](stamp)).toMatchObject({ code: 0 });
+        expect(await hidden()).toEqual([]);
+        await scene().waitUntilHealthy();
+        expect(await dataOf(scene().gateway)).toBe(how === 'resume' ? 'backup' : 'before');
+      },
+    );
+
     it.each<[string, (one: Scene, stamp: string) => string]>([
       ['while it built', build],
       ['before it moved the data', keptStep],
