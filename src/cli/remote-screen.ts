@@ -34,7 +34,10 @@ export class RemoteScreen {
         screen.progress.start('sending');
         break;
       case 'executable-sent':
-        screen.tell('sent', `etcdkeep itself, ${formatBytes(event.bytes)}; it is removed at the end`);
+        screen.tell(
+          'sent',
+          `etcdkeep itself, ${formatBytes(event.bytes)}; it is removed at the end`,
+        );
         screen.progress.start('checking');
         break;
       case 'fetching':
