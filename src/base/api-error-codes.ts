@@ -50,7 +50,7 @@ export const API_ERROR_CODES = {
   ),
   'permission-missing': refused(
     'The user may not do what a backup through the API needs. It was asked before anything was begun.',
-    'deploy/ has the smallest role that is enough; who may start a privileged pod on a control-plane node is cluster-admin in effect',
+    'the message names each of them as a rule of a role has it; who may start a privileged pod on a control-plane node is cluster-admin in effect',
   ),
   'backup-running': refused(
     'A backup of the same cluster is being taken, from this machine or another one.',

@@ -3,6 +3,7 @@
 // that the node has; nothing of it is run: what it begins with is the host's own chroot, so that an image without a shell will do.
 
 import type { LayoutName } from './host.ts';
+import { MAKE_DIRECTORY, PATIENCE_SECONDS } from './node-directory.ts';
 
 export const CONTAINER = 'etcdkeep';
 
@@ -36,9 +37,8 @@ const SYSTEM_DIRECTORIES = ['usr', 'bin', 'lib'];
  * waits for whoever has made it.
  */
 const MAIN = `
-umask 077
 trap 'rm -rf "$1"; exit 0' TERM INT
-mkdir -p "$1" && echo $$ > "$1/pid" || exit 1
+${MAKE_DIRECTORY}
 seconds=0
 until [ -e "$1/released" ]; do
   sleep 1 & wait $!
@@ -53,14 +53,12 @@ rm -rf "$1"
  * for how many seconds a new one is waited for.
  */
 const LIFELINE = `
+until [ -e "$1/pid" ]; do sleep 1; done
 echo "$2" > "$1/lifeline" && echo held || exit 1
 cat > /dev/null
 sleep "$3"
 [ "$(cat "$1/lifeline")" != "$2" ] || : > "$1/released"
 `;
-
-/** How long whoever has made it, or has lost the connection, may take to come. */
-const PATIENCE_SECONDS = 90;
 
 export function debugPod(request: DebugPodRequest): object {
   const { name, namespace, layout, node, image, owner, expires, deadlineMs } = request;

@@ -19,6 +19,7 @@ import {
   POD_LABELS,
 } from './debug-pod-manifest.ts';
 import type { LayoutName } from './host.ts';
+import { leftBehindWords, NODE_DIRECTORIES } from './node-directory.ts';
 import type { NodeShell, RunningCommand } from './node-shell.ts';
 
 export interface DebugPodOptions {
@@ -29,11 +30,13 @@ export interface DebugPodOptions {
   readonly image: string;
   readonly owner: string;
   readonly now: () => Date;
+  /** Hears what is left when it could not be removed. */
+  readonly leftBehind: (words: string) => void;
   readonly signal: AbortSignal;
 }
 
 /** The pod ends by itself after it, whatever has become of its client. */
-export const DEADLINE_MS = 4 * 3600_000;
+const DEADLINE_MS = 4 * 3600_000;
 
 /** For the node to start it. */
 const START_TIMEOUT_MS = 120_000;
@@ -43,9 +46,6 @@ const POLL_MS = 500;
 const END_TIMEOUT_MS = 20_000;
 
 const RECONNECT_MS = 2000;
-
-/** Below here each pod has a directory of its own. */
-const DIRECTORIES = '/var/lib/etcdkeep/nodes';
 
 /** Why a container that waits will not start (k8s.io/kubernetes, pkg/kubelet/images/types.go, kuberuntime). */
 const HOPELESS = [
@@ -89,14 +89,20 @@ export class DebugPod implements NodeShell {
   readonly #api: ApiClient;
   readonly #path: string;
   readonly #request: DebugPodRequest;
+  readonly #leftBehind: DebugPodOptions['leftBehind'];
   readonly #signal: AbortSignal;
   /** Ends what is run in it. */
   readonly #closing = new AbortController();
   #lifeline: Promise<void> | undefined;
 
-  private constructor(api: ApiClient, request: DebugPodRequest, signal: AbortSignal) {
+  private constructor(
+    api: ApiClient,
+    request: DebugPodRequest,
+    { signal, leftBehind }: Pick<DebugPodOptions, 'signal' | 'leftBehind'>,
+  ) {
     this.#api = api;
     this.#request = request;
+    this.#leftBehind = leftBehind;
     this.#signal = AbortSignal.any([signal, this.#closing.signal]);
     this.#path = `${podsPath(request.namespace)}/${request.name}`;
     this.way = `the debug pod ${request.namespace}/${request.name}`;
@@ -109,20 +115,22 @@ export class DebugPod implements NodeShell {
    * the signal's reason; nothing is left
    */
   static async create(api: ApiClient, options: DebugPodOptions): Promise<DebugPod> {
-    const { node, namespace, now, signal, ...rest } = options;
+    const { node, namespace, now, layout, image, owner } = options;
     const name = podName(node.name);
     const request = {
-      ...rest,
       name,
       namespace,
+      layout,
+      image,
+      owner,
       node: node.name,
       architecture: node.architecture,
-      directory: `${DIRECTORIES}/${name}`,
+      directory: `${NODE_DIRECTORIES}/${name}`,
       deadlineMs: DEADLINE_MS,
       expires: new Date(now().getTime() + DEADLINE_MS),
     };
     await api.request('POST', podsPath(namespace), debugPod(request)).catch(orForbidden(namespace));
-    const pod = new DebugPod(api, request, signal);
+    const pod = new DebugPod(api, request, options);
     try {
       await pod.#waitUntilRunning();
       await pod.#hold();
@@ -140,16 +148,15 @@ export class DebugPod implements NodeShell {
     return this.#exec(onHost(...command), hasStdin);
   }
 
-  /** Removes it, and what it had on the host. Says nothing if it cannot: it ends by itself. */
+  /** Removes it, and what it had on the host. If it cannot that is no error: it ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return;
     this.#closing.abort(new EtcdkeepError('exec-broken', 'the debug pod is being removed'));
     await this.#lifeline;
-    try {
-      await this.#api.requestAnyway('DELETE', this.#path);
-      await this.#waitUntilGone();
-    } catch {
-      // Without its client it ends by itself.
-    }
+    const isGone = await this.#api
+      .requestAnyway('DELETE', this.#path)
+      .then(() => this.#waitUntilGone(), isNotFound);
+    if (!isGone) this.#leftBehind(leftBehindWords(this.way));
   }
 
   #exec(command: readonly string[], hasStdin: boolean): Promise<RunningCommand> {
@@ -206,15 +213,17 @@ export class DebugPod implements NodeShell {
     }
   }
 
-  async #waitUntilGone(): Promise<void> {
+  /** @returns whether it was seen to be gone */
+  async #waitUntilGone(): Promise<boolean> {
     const deadline = performance.now() + END_TIMEOUT_MS;
     while (performance.now() < deadline) {
       const left = await this.#api
         .requestAnyway('GET', this.#path)
         .catch((reason: unknown) => reason);
-      if (isNotFound(left)) return;
+      if (isNotFound(left)) return true;
       await sleep(POLL_MS);
     }
+    return false;
   }
 
   async #read(): Promise<Pod> {

@@ -32,8 +32,14 @@ function program(name: string, script: string): void {
   writeFileSync(join(place, name), script, { mode: 0o700 });
 }
 
-const open = (signal = new AbortController().signal): SshShell =>
-  new SshShell({ destination: 'core@10.0.1.2', signal });
+const left: string[] = [];
+const open = (signal = new AbortController().signal, patienceSeconds = 90): SshShell =>
+  new SshShell({
+    destination: 'core@10.0.1.2',
+    leftBehind: (words) => left.push(words),
+    signal,
+    patienceSeconds,
+  });
 
 describe('a command', () => {
   it.each([
@@ -134,19 +140,64 @@ describe('a shell that is to stop', () => {
 });
 
 describe('its directory on the host', () => {
+  const isThere = (shell: SshShell, ...names: string[]): boolean =>
+    existsSync(join(place, shell.directory, ...names));
+  beforeEach(() => void left.splice(0));
+
   it('is gone afterwards, also when it was to stop', async () => {
     const controller = new AbortController();
     const shell = open(controller.signal);
-    await runToEnd(shell, shellScript('mkdir -p "$1" && echo > "$1/file"', shell.directory));
-    expect(existsSync(join(place, shell.directory, 'file'))).toBe(true);
+    await shell.hold();
+    await runToEnd(shell, shellScript('echo > "$1/file"', shell.directory));
+    expect(isThere(shell, 'file')).toBe(true);
     controller.abort(new EtcdkeepError('interrupted', 'stopped by SIGINT'));
     await shell[Symbol.asyncDispose]();
-    expect(existsSync(join(place, shell.directory))).toBe(false);
-    expect(existsSync(join(place, shell.directory, '..'))).toBe(true);
+    expect(isThere(shell)).toBe(false);
+    expect(isThere(shell, '..')).toBe(true);
+    expect(left).toEqual([]);
   });
 
-  it('is no trouble where the host is gone', async () => {
+  it('is gone by itself some time after its client', async () => {
+    // What runs on a host does not end with ssh.
+    program('ssh', STAND_IN.replace(/exec (.*)$/m, '$1 <&0 & wait'));
+    const controller = new AbortController();
+    const shell = open(controller.signal, 1);
+    await shell.hold();
+    // Nothing more is said: as of a client that was killed.
+    controller.abort(new Error('killed'));
+    expect(isThere(shell)).toBe(true);
+    await vi.waitFor(() => expect(isThere(shell)).toBe(false), { timeout: 10_000 });
+  });
+
+  it('takes those along that nobody watches over, and no others', async () => {
+    const [dead, mine, foreign] = ['dead', 'mine', 'foreign'].map((name) =>
+      join(place, open().directory, '..', name),
+    ) as [string, string, string];
+    for (const one of [dead, mine, foreign]) mkdirSync(one, { recursive: true });
+    writeFileSync(join(dead, 'pid'), '4194305\n');
+    writeFileSync(join(mine, 'pid'), `${process.pid}\n`);
+    const shell = open();
+    await shell.hold();
+    expect([dead, mine, foreign].map((one) => existsSync(one))).toEqual([false, true, true]);
+    await shell[Symbol.asyncDispose]();
+  });
+
+  it('that cannot be made is named', async () => {
+    writeFileSync(join(place, 'var'), 'no directory');
+    const shell = open();
+    await expect(shell.hold()).rejects.toMatchObject({
+      code: 'node-command-failed',
+      message: `cannot make ${shell.directory} on the node: it ended with 1`,
+    });
+  });
+
+  it('is told of where the host is gone', async () => {
+    const shell = open();
+    await shell.hold();
     program('ssh', '#!/bin/sh\nexit 255\n');
-    await expect(open()[Symbol.asyncDispose]()).resolves.toBeUndefined();
+    await shell[Symbol.asyncDispose]();
+    expect(left).toEqual([
+      `${shell.directory} on the host was not seen to go: it ends by itself within 90 s where the host is up`,
+    ]);
   });
 });

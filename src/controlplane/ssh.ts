@@ -5,12 +5,29 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { EtcdkeepError, systemCodeOf } from '../base/errors.ts';
-import { type NodeShell, type RunningCommand, runToEnd, shellScript } from './node-shell.ts';
+import {
+  leftBehindWords,
+  MAKE_DIRECTORY,
+  NODE_DIRECTORIES,
+  PATIENCE_SECONDS,
+} from './node-directory.ts';
+import {
+  type CommandOutcome,
+  type NodeShell,
+  nodeCommandFailed,
+  type RunningCommand,
+  runToEnd,
+  shellScript,
+} from './node-shell.ts';
 
 export interface SshOptions {
   /** As ssh takes it: `core@10.0.1.2`, or a name of ~/.ssh/config. */
   readonly destination: string;
+  /** Hears what is left when it could not be removed. */
+  readonly leftBehind: (words: string) => void;
   readonly signal: AbortSignal;
+  /** For tests: how long the directory outlives its client. */
+  readonly patienceSeconds?: number;
 }
 
 /** What ssh itself ends with when it has failed (ssh(1), EXIT STATUS). */
@@ -19,13 +36,21 @@ const SSH_FAILED = 255;
 /** A connection that has gone silent ends after it. */
 const KEEP_ALIVE = ['-o', 'ServerAliveInterval=10', '-o', 'ServerAliveCountMax=3'];
 
-const DIRECTORIES = '/var/lib/etcdkeep/nodes';
+/** Watches over the directory `$1` until it is told that all is done, or `$2` seconds after nobody can tell it any more. */
+const HOLD = `
+${MAKE_DIRECTORY}
+echo held
+read -r word
+[ "$word" = done ] || sleep "$2"
+rm -rf "$1"
+`;
 
 export class SshShell implements NodeShell, AsyncDisposable {
   readonly way: string;
-  /** On the host; removed at the end. */
-  readonly directory = `${DIRECTORIES}/ssh-${randomBytes(3).toString('hex')}`;
+  /** On the host, from `hold` on; removed at the end. */
+  readonly directory = `${NODE_DIRECTORIES}/ssh-${randomBytes(3).toString('hex')}`;
   readonly #options: SshOptions;
+  #holder: RunningCommand | undefined;
 
   constructor(options: SshOptions) {
     this.#options = options;
@@ -39,13 +64,42 @@ export class SshShell implements NodeShell, AsyncDisposable {
     return this.#start(command, hasStdin, this.#options.signal);
   }
 
+  /**
+   * Makes the directory, which goes with this shell, or some time after whoever has it is gone.
+   * @throws EtcdkeepError `ssh-failed`, `node-command-failed`; the signal's reason
+   */
+  async hold(): Promise<void> {
+    const { patienceSeconds = PATIENCE_SECONDS } = this.#options;
+    const command = shellScript(HOLD, this.directory, String(patienceSeconds));
+    const holder = await this.run(command, { hasStdin: true });
+    holder.stderr.resume();
+    const ended = holder.exit.then((code) => {
+      throw nodeCommandFailed(`make ${this.directory}`, code, '');
+    });
+    // Its first word says that the directory is there.
+    await Promise.race([once(holder.stdout, 'data'), ended]);
+    this.#holder = holder;
+  }
+
+  /** If it cannot be removed that is no error: it goes by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#holder === undefined) return;
+    this.#holder.stdin!.end('done\n');
+    const isGone = await this.#remove().then(
+      ({ code }) => code === 0,
+      () => false,
+    );
+    if (!isGone) this.#options.leftBehind(leftBehindWords(`${this.directory} on the host`));
+  }
+
+  /** Also when the connection that has held it is gone, and all else was told to stop. */
+  #remove(): Promise<CommandOutcome> {
     const anyway = new AbortController().signal;
     const shell = {
       way: this.way,
       run: (command: readonly string[]) => this.#start(command, false, anyway),
     };
-    await runToEnd(shell, shellScript('rm -rf "$1"', this.directory)).catch(() => undefined);
+    return runToEnd(shell, shellScript('rm -rf "$1"', this.directory));
   }
 
   async #start(

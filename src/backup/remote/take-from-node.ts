@@ -80,7 +80,10 @@ export async function takeThroughApi(request: ApiRequest): Promise<RemoteBackup>
     const scope = { layout, etcdNamespace: etcd, podNamespace: request.podNamespace ?? etcd };
     await demandPermissions(api, scope, report);
     if (layout === 'openshift') {
-      const words = await describeClusterProxy(api).catch(inWords);
+      const words = await describeClusterProxy(api).catch((reason: unknown) => {
+        signal.throwIfAborted();
+        return `unknown: ${inWords(reason)}`;
+      });
       report({ kind: 'cluster-proxy', words });
     }
     const release = await fly(request);
@@ -102,10 +105,14 @@ export async function takeThroughSsh(
   return withHome(request, async (target) => {
     const { destination, report, signal } = request;
     report({ kind: 'reaching-node' });
-    await using shell = new SshShell({ destination, signal });
+    await using shell = new SshShell({ destination, leftBehind: warner(report), signal });
     const machine = await demandOutput(shell, shellScript('uname -m'), 'ask what it is');
+    // What cannot be sent is known before anything is made.
+    const architecture = goArchitecture(machine.trim());
+    await request.executableFor(architecture);
+    await shell.hold();
     report({ kind: 'node-reached', way: shell.way });
-    const arrived = await arrive(request, shell, shell.directory, goArchitecture(machine.trim()));
+    const arrived = await arrive(request, shell, shell.directory, architecture);
     return await takeThrough(request, target, { ...arrived, node: destination });
   });
 }
@@ -150,7 +157,7 @@ async function takeFromOne(
 }
 
 function podOn(request: ApiRequest, places: Places, node: ControlPlaneNode): Promise<DebugPod> {
-  const { api, owner, now, signal } = request;
+  const { api, owner, now, report, signal } = request;
   const image = request.image ?? node.etcd?.image;
   if (image === undefined) {
     throw new EtcdkeepError('node-not-found', `the node ${node.name} runs no etcd`, {
@@ -158,7 +165,8 @@ function podOn(request: ApiRequest, places: Places, node: ControlPlaneNode): Pro
     });
   }
   const { layout, namespace } = places;
-  return DebugPod.create(api, { node, layout, namespace, image, owner, now, signal });
+  const leftBehind = warner(report);
+  return DebugPod.create(api, { node, layout, namespace, image, owner, now, leftBehind, signal });
 }
 
 interface Arrived {
@@ -237,10 +245,13 @@ async function demandPermissions(
 async function fly(request: ApiRequest): Promise<() => Promise<void>> {
   const { api, owner: holder, now, signal, report } = request;
   const warn = (reason: unknown): void => {
+    // A renewal that was told to stop as well is no news.
+    if (signal.aborted) return;
     report({ kind: 'warning', words: `another backup could begin meanwhile: ${inWords(reason)}` });
   };
   const taken = await takeLease(api, { ...LEASE, holder, now, signal, renewalFailed: warn }).catch(
     (reason: unknown) => {
+      signal.throwIfAborted();
       warn(reason);
       return undefined;
     },
@@ -255,8 +266,13 @@ async function fly(request: ApiRequest): Promise<() => Promise<void>> {
   );
 }
 
+function warner(report: RemoteReport): (words: string) => void {
+  return (words) => report({ kind: 'warning', words });
+}
+
+/** What is no error of ours is a defect. */
 function inWords(reason: unknown): string {
-  if (reason instanceof EtcdkeepError && reason.code !== 'interrupted') return reason.message;
+  if (reason instanceof EtcdkeepError) return reason.message;
   throw reason;
 }
 

@@ -1,0 +1,22 @@
+// The directory on a host that holds what a workstation has sent there and what it takes there, encryption keys among it. It
+// goes when its client is done, some time after its client is gone, and with the next run where the host itself went down.
+
+/** Each run has one of its own below here, with the id of the process that watches over it in the file `pid`. */
+export const NODE_DIRECTORIES = '/var/lib/etcdkeep/nodes';
+
+/** How long whoever has lost the connection may take to come again. */
+export const PATIENCE_SECONDS = 90;
+
+/** For sh: makes the directory `$1`, and removes those that nobody watches over any more. */
+export const MAKE_DIRECTORY = `
+umask 077
+mkdir -p "$1" && echo $$ > "$1/pid" || exit 1
+for other in "\${1%/*}"/*; do
+  [ -e "$other/pid" ] && ! [ -d "/proc/$(cat "$other/pid")" ] && rm -rf "$other"
+done
+`;
+
+/** What is said where it was not seen to go. @param what in words */
+export function leftBehindWords(what: string): string {
+  return `${what} was not seen to go: it ends by itself within ${PATIENCE_SECONDS} s where the host is up`;
+}
