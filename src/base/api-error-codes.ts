@@ -78,6 +78,10 @@ export const API_ERROR_CODES = {
     'There is no executable that could be sent to the node: etcdkeep runs here from its sources, or for another architecture.',
     'make one with npm run build, or name one with --executable',
   ),
+  'executable-unsuited': failed(
+    'The host lacks a library that the executable is linked with, or has it in too old a version.',
+    'docs/install.md says what it needs; without it, save a snapshot over the network: etcdkeep snapshot save',
+  ),
   'transfer-damaged': failed(
     'A file of the backup did not arrive as it is on the node.',
     'run it again; if it happens again, take the backup on the host itself',

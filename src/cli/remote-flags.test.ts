@@ -1,12 +1,43 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import {
+  demandMeaning,
   demandOnePlace,
   hostFlags,
   isRemote,
   ownerWords,
   type RemoteFlags,
 } from './remote-flags.ts';
+
+describe('demandMeaning', () => {
+  type Flags = Parameters<typeof demandMeaning>[0];
+  const check = (flags: Partial<Flags>): void =>
+    demandMeaning({ requestTimeout: 30_000, hashCheck: true, strict: false, ...flags });
+
+  it.each<Partial<Flags>>([
+    { endpoints: 'https://10.0.1.2:2379', root: '/host' },
+    { node: 'a', kubeconfig: 'k', context: 'c', as: 'u', asGroup: ['g'], image: 'i' },
+    { ssh: 'core@a', executable: 'etcdkeep' },
+  ])('%j: each says something', (flags) => expect(() => check(flags)).not.toThrow());
+
+  it.each<[string, Partial<Flags>]>([
+    ['--kubeconfig says nothing without --node or --ssh', { kubeconfig: 'k' }],
+    ['--to-namespace says nothing without --node or --ssh', { toNamespace: 'n' }],
+    ['--executable says nothing without --node or --ssh', { executable: 'e' }],
+    ['--image says nothing with --ssh', { ssh: 'core@a', image: 'i' }],
+    ['--as-group says nothing without --as', { node: 'a', asGroup: ['g'] }],
+    [
+      '--root says nothing with --node or --ssh: the host knows its own etcd',
+      { node: 'a', root: '/' },
+    ],
+    [
+      '--insecure-skip-tls-verify says nothing with --node or --ssh: the host knows its own etcd',
+      { ssh: 'core@a', insecureSkipTlsVerify: true },
+    ],
+  ])('%s', (message, flags) => {
+    expect(() => check(flags)).toThrow(expect.objectContaining({ code: 'usage', message }));
+  });
+});
 
 describe('demandOnePlace', () => {
   const check = (flags: Partial<RemoteFlags>, directory?: string): void =>

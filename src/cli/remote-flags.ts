@@ -6,6 +6,8 @@ import { EtcdkeepError } from '../base/errors.ts';
 import type { CheckFlags } from './check-flags.ts';
 import type { TransferFlags } from './common-flags.ts';
 import type { CommandContext } from './context.ts';
+import { ETCD_FLAGS, type EtcdFlags } from './etcd-flags.ts';
+import type { HostFlags } from './host-flags.ts';
 import { parseDuration } from './parse.ts';
 
 export interface RemoteFlags {
@@ -57,6 +59,30 @@ export const REMOTE_FLAGS = {
 /** Whether the host is reached from here. */
 export function isRemote({ node, ssh }: RemoteFlags): boolean {
   return node !== undefined || ssh !== undefined;
+}
+
+/** What says something only where the host is reached through the API; and by ssh as well. */
+const OF_API = ['image', 'toNamespace', 'kubeconfig', 'context', 'as', 'asGroup'] as const;
+const OF_REMOTE = [...OF_API, 'executable'] as const;
+
+/**
+ * Refuses what would be left out in silence.
+ * @throws EtcdkeepError `usage`
+ */
+export function demandMeaning(flags: RemoteFlags & HostFlags): void {
+  const ofHost = ['root', ...(Object.keys(ETCD_FLAGS) as (keyof EtcdFlags)[])] as const;
+  const refuse = (names: readonly (keyof typeof flags)[], why: string): void => {
+    const name = names.find((one) => flags[one] !== undefined);
+    if (name !== undefined) throw usage(`${flagOf(name)} says nothing ${why}`);
+  };
+  if (!isRemote(flags)) refuse(OF_REMOTE, 'without --node or --ssh');
+  else refuse(ofHost, 'with --node or --ssh: the host knows its own etcd');
+  if (flags.ssh !== undefined) refuse(OF_API, 'with --ssh');
+  if (flags.as === undefined) refuse(['asGroup'], 'without --as');
+}
+
+function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** @throws EtcdkeepError `usage` */

@@ -71,6 +71,7 @@ export class RemoteScreen {
       return;
     }
     const { directory, backup } = result;
-    this.#backup.finish({ ...backup, target: { directory, resources: directory } });
+    const { directory: apart } = backup.record.resources;
+    this.#backup.finish({ ...backup, target: { directory, resources: apart ?? directory } });
   }
 }

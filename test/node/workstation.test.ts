@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
@@ -50,6 +50,10 @@ describeWithNode('a backup from a workstation, OpenShift layout', () => {
 
   it('comes home proven, is what the host itself would have taken, and leaves nothing there', async () => {
     const directory = join(directoryForTest(), 'a path with spaces');
+    // What a run has left on a host that went down meanwhile.
+    const orphan = node().path('/var/lib/etcdkeep/nodes/orphan');
+    mkdirSync(orphan, { recursive: true });
+    writeFileSync(join(orphan, 'pid'), '4194305\n');
     const outcome = await runCli(through(node(), '--dest-dir', directory));
     expect(outcome.code, outcome.stderr).toBe(0);
     expect(outcome.stdout).toContain(
@@ -62,9 +66,9 @@ describeWithNode('a backup from a workstation, OpenShift layout', () => {
     expect(record.verdicts).toMatchObject([{ kind: 'verify', result: 'good' }]);
     expect(await leftOn(node())).toEqual([]);
 
-    const there = await node().run([ETCDKEEP_ON_NODE, 'backup', '/root/backup']);
+    const there = await node().run([ETCDKEEP_ON_NODE, 'backup', '/var/backups/etcd']);
     expect(there.code, there.stderr).toBe(0);
-    const onHost = node().path('/root/backup');
+    const onHost = node().path('/var/backups/etcd');
     expect(record.resources.members).toEqual(recordIn(onHost).resources.members);
     // The host's was taken later: at the revision of this one both hold the same.
     const { revision, file } = record.snapshot;
@@ -105,6 +109,16 @@ describeWithNode('a backup from a workstation, OpenShift layout', () => {
       'static_kuberesources_.tar.gz',
     ]);
     expect(await leftOn(node())).toEqual([]);
+  });
+
+  it('keeps the keys apart there', async () => {
+    const flags = ['--leave-on-node', '/home/apart', '--static-resources-dir', '/home/keys'];
+    const outcome = await runCli(through(node(), ...flags));
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stdout).toContain('successfully saved to /home/apart and /home/keys\n');
+    expect(readdirSync(node().path('/home/keys'))).toEqual([
+      expect.stringMatching(/^static_kuberesources_/),
+    ]);
   });
 
   it('keeps the keys apart here', async () => {

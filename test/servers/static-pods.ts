@@ -164,14 +164,7 @@ export class StaticPods {
       `--initial-advertise-peer-urls=${peer!}`,
       `--initial-cluster=${nodeName}=${peer!}`,
       `--initial-cluster-state=${env.get('ETCD_INITIAL_CLUSTER_STATE')!}`,
-      `--cert-file=${pair('serving')}.crt`,
-      `--key-file=${pair('serving')}.key`,
-      `--trusted-ca-file=${ca}`,
-      '--client-cert-auth=true',
-      `--peer-cert-file=${pair('peer')}.crt`,
-      `--peer-key-file=${pair('peer')}.key`,
-      `--peer-trusted-ca-file=${ca}`,
-      '--peer-client-cert-auth=true',
+      ...etcdTlsFlags(pair, ca),
     ];
   }
 }
@@ -180,4 +173,24 @@ function end(child: ChildProcess): void {
   if (child.killed) return;
   child.kill('SIGTERM');
   setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+}
+
+/**
+ * As OpenShift gives them to etcd.
+ * @param pair path of a certificate and its key, without what they end with
+ */
+export function etcdTlsFlags(
+  pair: (kind: 'serving' | 'peer') => string,
+  ca: string,
+): readonly string[] {
+  return [
+    `--cert-file=${pair('serving')}.crt`,
+    `--key-file=${pair('serving')}.key`,
+    `--trusted-ca-file=${ca}`,
+    '--client-cert-auth=true',
+    `--peer-cert-file=${pair('peer')}.crt`,
+    `--peer-key-file=${pair('peer')}.key`,
+    `--peer-trusted-ca-file=${ca}`,
+    '--peer-client-cert-auth=true',
+  ];
 }

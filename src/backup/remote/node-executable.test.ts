@@ -22,7 +22,7 @@ function pathOf(programs: readonly string[]): NodeJS.ProcessEnv {
   return { PATH: place };
 }
 
-const BASE = ['mkdir', 'head', 'chmod', 'sha256sum'];
+const BASE = ['mkdir', 'head', 'chmod', 'sha256sum', 'uname'];
 
 function executable(content: Buffer): string {
   const path = join(place, 'executable');
@@ -77,6 +77,19 @@ describe('a node that cannot take it', () => {
     expect(await send(new LocalShell(), join(file, 'there'))).toMatchObject({
       code: 'node-command-failed',
       message: expect.stringMatching(/cannot put etcdkeep there on the node: .*file/) as string,
+    });
+  });
+
+  it('lacks a library (a mock of its loader)', async () => {
+    class Lacking extends LocalShell {
+      override run(command: readonly string[], options: { readonly hasStdin: boolean }) {
+        const isLoader = command[0]!.includes('/ld-linux-');
+        return super.run(isLoader ? ['echo', 'libstdc++.so.6 => not found'] : command, options);
+      }
+    }
+    expect(await send(new Lacking())).toMatchObject({
+      code: 'executable-unsuited',
+      message: "etcdkeep's executable cannot run on the host, which lacks libstdc++.so.6",
     });
   });
 

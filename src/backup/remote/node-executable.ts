@@ -6,11 +6,13 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
-import { readError } from '../../base/errors.ts';
+import { EtcdkeepError, readError } from '../../base/errors.ts';
+import { lackingNeeds, loaderQuestion } from '../../base/system-needs.ts';
 import {
   demandOutput,
   type NodeShell,
   nodeCommandFailed,
+  runToEnd,
   shellScript,
 } from '../../controlplane/node-shell.ts';
 
@@ -41,7 +43,7 @@ export interface NodeExecutable {
 /**
  * Puts the executable into a directory of the host.
  * @param executable path here of one that the node can run
- * @throws EtcdkeepError `node-command-failed`, `file-failed`, `exec-failed`, `exec-broken`
+ * @throws EtcdkeepError `node-command-failed`, `executable-unsuited`, `file-failed`, `exec-failed`, `exec-broken`
  */
 export async function sendExecutable(
   shell: NodeShell,
@@ -62,7 +64,21 @@ export async function sendExecutable(
   ]);
   if (code !== 0) throw nodeCommandFailed(purpose, code, stderr);
   if (!stdout.startsWith(digest)) throw nodeCommandFailed(purpose, code, 'it arrived damaged');
-  return { path: `${directory}/etcdkeep`, sentBytes: packed.length };
+  const path = `${directory}/etcdkeep`;
+  await demandNeeds(shell, path);
+  return { path, sentBytes: packed.length };
+}
+
+/** @throws EtcdkeepError `executable-unsuited` where the host lacks what it is linked with */
+async function demandNeeds(shell: NodeShell, path: string): Promise<void> {
+  const machine = await demandOutput(shell, shellScript('uname -m'), 'ask what it is');
+  const question = loaderQuestion(machine.trim(), path);
+  const lacking = question === undefined ? [] : lackingNeeds(await runToEnd(shell, question));
+  if (lacking.length === 0) return;
+  throw new EtcdkeepError(
+    'executable-unsuited',
+    `etcdkeep's executable cannot run on the host, which lacks ${lacking.join(', ')}`,
+  );
 }
 
 async function pack(path: string, packer: keyof typeof PACKERS) {

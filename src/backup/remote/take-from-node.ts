@@ -38,6 +38,7 @@ const NOT_STAYING = '--skip-check=keys-apart=the backup does not stay on the hos
 export interface RemoteRequest {
   /** Where the backup goes here; undefined if it stays on the node. */
   readonly directory: string | undefined;
+  /** Where its archive goes, in the same place, if not beside the snapshot. */
   readonly resourcesDirectory: string | undefined;
   /** Where it goes on the node, if it stays there. */
   readonly leaveOnNode: string | undefined;
@@ -196,20 +197,18 @@ async function takeThrough(
   target: Target | undefined,
   { shell, executable, directory, node }: Arrived & { readonly node: string },
 ): Promise<RemoteBackup> {
-  const { leaveOnNode, flags, report } = request;
+  const { leaveOnNode, report } = request;
   const from = leaveOnNode ?? `${directory}/backup`;
-  const there = leaveOnNode === undefined ? [...flags, NOT_STAYING] : flags;
-  const taken = await backUpOnNode({
-    shell,
-    node,
-    executable,
-    directory: from,
-    flags: there,
-    report,
-  });
+  const flags = [...request.flags, ...flagsOfPlace(request)];
+  const taken = await backUpOnNode({ shell, node, executable, directory: from, flags, report });
   if (target === undefined) return { kind: 'node', backup: taken, directory: from };
   const backup = await bringHome(taken, { ...request, shell, executable, from, target });
   return { kind: 'home', backup };
+}
+
+function flagsOfPlace({ leaveOnNode, resourcesDirectory }: RemoteRequest): string[] {
+  if (leaveOnNode === undefined) return [NOT_STAYING];
+  return resourcesDirectory === undefined ? [] : [`--static-resources-dir=${resourcesDirectory}`];
 }
 
 function withHome<T>(

@@ -15,6 +15,7 @@ import type { CommandContext } from '../context.ts';
 import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
 import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
 import {
+  demandMeaning,
   demandOnePlace,
   hostFlags,
   openApi,
@@ -35,6 +36,7 @@ interface Flags extends HostFlags, TransferFlags, OutputFlags, RemoteFlags {
 async function run(this: CommandContext, flags: Flags, directory?: string): Promise<void> {
   await withScreen(this, flags, async (screen) => {
     demandOnePlace(flags, directory);
+    demandMeaning(flags);
     if (directory === undefined) {
       await takeFromElsewhere(this, flags, screen);
       return;

@@ -6,13 +6,14 @@ import { EtcdkeepError } from '../../base/errors.ts';
 import { CHECK_FLAGS, type CheckFlags, checkPolicy } from '../check-flags.ts';
 import { TRANSFER_FLAGS, type TransferFlags, transferLimits } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
-import { bareHostRequest } from '../host-flags.ts';
+import { bareHostRequest, HOST_FLAGS } from '../host-flags.ts';
 import { TOOL } from '../version.ts';
 
 /** Progress is told this often. */
 const PROGRESS_MS = 100;
 
 interface BackupFlags extends CheckFlags, TransferFlags {
+  readonly staticResourcesDir?: string;
   readonly force: boolean;
 }
 
@@ -27,7 +28,7 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
     const { files, snapshot, record } = await takeBackup({
       ...bareHostRequest({}, this),
       policy: checkPolicy(flags),
-      resourcesDirectory: undefined,
+      resourcesDirectory: flags.staticResourcesDir,
       directory,
       force: flags.force,
       tool: TOOL,
@@ -85,6 +86,7 @@ export const nodeAgent = buildRouteMap({
       parameters: {
         flags: {
           force: { kind: 'boolean', default: false, withNegated: false, brief: 'as of backup' },
+          staticResourcesDir: HOST_FLAGS.staticResourcesDir,
           ...CHECK_FLAGS,
           ...TRANSFER_FLAGS,
         },

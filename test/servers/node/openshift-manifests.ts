@@ -1,8 +1,10 @@
 // The manifests of an OpenShift master that a kubelet runs: those of test/fixtures, with the operators' own command lines as
 // far as upstream's programs understand them (bindata/etcd/pod.gotpl.yaml of cluster-etcd-operator, pod.yaml of the others).
+
 import { variableName } from '../../fixtures/openshift-etcd-env.ts';
 import { manifest, type PodContents, type StaticPod } from '../../fixtures/openshift-pods.ts';
 import { CLIENT_PORT, PEER_PORT } from '../addresses.ts';
+import { etcdTlsFlags } from '../static-pods.ts';
 import type { NodeContents } from './layout.ts';
 import { SERVICE_NETWORK } from './node-pki.ts';
 
@@ -87,14 +89,7 @@ const FLAGS: Readonly<Record<StaticPod, (contents: NodeContents) => readonly str
       '--logger=zap',
       '--snapshot-count=10000',
       `--initial-advertise-peer-urls=https://${address}:${PEER_PORT}`,
-      `--cert-file=${pair('serving')}.crt`,
-      `--key-file=${pair('serving')}.key`,
-      `--trusted-ca-file=${ca}`,
-      '--client-cert-auth=true',
-      `--peer-cert-file=${pair('peer')}.crt`,
-      `--peer-key-file=${pair('peer')}.key`,
-      `--peer-trusted-ca-file=${ca}`,
-      '--peer-client-cert-auth=true',
+      ...etcdTlsFlags(pair, ca),
       `--advertise-client-urls=https://${address}:${CLIENT_PORT}`,
       `--listen-client-urls=https://0.0.0.0:${CLIENT_PORT}`,
       `--listen-peer-urls=https://0.0.0.0:${PEER_PORT}`,
