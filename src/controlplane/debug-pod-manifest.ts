@@ -53,7 +53,12 @@ rm -rf "$1"
  * for how many seconds a new one is waited for.
  */
 const LIFELINE = `
-until [ -e "$1/pid" ]; do sleep 1; done
+seconds=0
+until [ -e "$1/pid" ]; do
+  seconds=$((seconds + 1))
+  [ $seconds -lt 30 ] || { echo "there is no $1" >&2; exit 1; }
+  sleep 1
+done
 echo "$2" > "$1/lifeline" && echo held || exit 1
 cat > /dev/null
 sleep "$3"

@@ -7,10 +7,14 @@ export const NODE_DIRECTORIES = '/var/lib/etcdkeep/nodes';
 /** How long whoever has lost the connection may take to come again. */
 export const PATIENCE_SECONDS = 90;
 
-/** For sh: makes the directory `$1`, and removes those that nobody watches over any more. */
+/**
+ * For sh: makes the directory `$1`, and removes those that nobody watches over any more. In the command of a container Kubernetes
+ * makes one dollar of two (k8s.io/kubernetes, third_party/forked/golang/expansion/expand.go), so the shell asks for its id elsewhere.
+ */
 export const MAKE_DIRECTORY = `
 umask 077
-mkdir -p "$1" && echo $$ > "$1/pid" || exit 1
+read -r pid rest < /proc/self/stat
+mkdir -p "$1" && echo "$pid" > "$1/pid" || exit 1
 for other in "\${1%/*}"/*; do
   [ -e "$other/pid" ] && ! [ -d "/proc/$(cat "$other/pid")" ] && rm -rf "$other"
 done
