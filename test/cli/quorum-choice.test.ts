@@ -1,20 +1,12 @@
 // What a lost quorum is planned from, and what it is not.
-import {
-  closeSync,
-  openSync,
-  readdirSync,
-  readSync,
-  rmSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { openFileSource } from '../../src/bbolt/file-source.ts';
 import { readSegments } from '../../src/etcd/datadir/wal-reader.ts';
 import { FIRST_WAL } from '../../src/etcd/datadir/wal-writer.ts';
 import { createMember } from '../compatibility/members.ts';
-import { copied, restored, stopped } from '../datadir/directories.ts';
+import { copied, damageLog, restored, stopped } from '../datadir/directories.ts';
 import { describeWithEtcd, etcdForTest } from '../servers/for-vitest.ts';
 import type { EtcdMember } from '../servers/member.ts';
 import { saved } from '../store/databases.ts';
@@ -84,7 +76,7 @@ describeWithEtcd('3.6.16', 'a lost quorum', () => {
     for (const member of [...cluster.members.slice(0, 2), cluster.learner!]) await stopped(member);
     const [one, two] = cluster.members as [EtcdMember, EtcdMember];
     const damaged = copied(one.dataDir);
-    flip(join(damaged, 'member/wal', walOf(damaged)), 2000);
+    damageLog(damaged, 'key-7');
     const flags = [`--data-dir=one=${damaged}`, ...directoryFlags([two, third, cluster.learner!])];
     const plan = await planned(flags);
     expect(plan.newest).toBe(two.name);
@@ -216,13 +208,4 @@ function walOf(dataDir: string): string {
 function endOf(path: string): number {
   const segment = { name: FIRST_WAL, open: () => openFileSource(path) };
   return readSegments([segment]).end.offset;
-}
-
-function flip(path: string, offset: number): void {
-  const file = openSync(path, 'r+');
-  const byte = Buffer.alloc(1);
-  readSync(file, byte, 0, 1, offset);
-  byte[0]! ^= 0xff;
-  writeSync(file, byte, 0, 1, offset);
-  closeSync(file);
 }

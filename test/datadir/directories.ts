@@ -1,5 +1,5 @@
 // Data directories of real members that were stopped, and how they are read.
-import { cpSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { checkDataDirectory } from '../../src/etcd/datadir/check-data-directory.ts';
@@ -21,6 +21,20 @@ export function copied(directory: string): string {
   const copy = join(directoryForTest(), 'copy.etcd');
   cpSync(directory, copy, { recursive: true });
   return copy;
+}
+
+/** Changes a byte of a key where the log holds its write: one within a record, whatever the records before it hold. */
+export function damageLog(dataDir: string, key: string): void {
+  const wal = join(dataDir, 'member/wal');
+  for (const path of readdirSync(wal).map((name) => join(wal, name))) {
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf(key);
+    if (at < 0) continue;
+    bytes[at]! ^= 0xff;
+    writeFileSync(path, bytes);
+    return;
+  }
+  throw new Error(`the log of ${dataDir} has no ${key}`);
 }
 
 /** What is found in a directory, as lines. */
