@@ -10,6 +10,7 @@ import { type ClientOptions, EtcdClient } from '../etcd/client/client.ts';
 import { type ClusterView, viewCluster } from './checks/cluster-view.ts';
 import { type CheckPolicy, type PreflightFacts, runChecks } from './checks/preflight.ts';
 import type { CheckResult } from './checks/result.ts';
+import { lookAtFlights } from './single-flight.ts';
 import { targetOf } from './target.ts';
 
 /** What is wrong with the command line is no result of a check. */
@@ -55,7 +56,8 @@ export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
   const host = await findHost(request.root);
   const local = await layoutOf(host).findLocalEtcd(host, request.hostName);
   const resources = await lookAtStaticResources(host);
-  const facts = { host, local, resources, target, now: now(), signal: request.signal };
+  const flights = await lookAtFlights(host, request);
+  const facts = { host, local, resources, target, flights, now: now(), signal: request.signal };
   const results = await checkWith(request, facts).catch((reason: unknown) => {
     request.signal.throwIfAborted();
     if (!(reason instanceof EtcdkeepError) || reason.exitCode === USAGE_EXIT_CODE) throw reason;

@@ -25,6 +25,8 @@ export type BackupEvent =
   | { readonly kind: 'snapshot-received' }
   | { readonly kind: 'archive-started' }
   /** The static pods changed while their resources were archived; it is done again. */
-  | { readonly kind: 'archive-outdated'; readonly attempt: number };
+  | { readonly kind: 'archive-outdated'; readonly attempt: number }
+  /** What does not stop the backup. */
+  | { readonly kind: 'warning'; readonly words: string };
 
 export type Report = (event: BackupEvent) => void;

@@ -2,7 +2,6 @@
 // encryption keys must not be older than the data), and the record last, which makes it a backup.
 
 import { writeFileDurably } from '../base/durable-files.ts';
-import { EtcdkeepError } from '../base/errors.ts';
 import { findHost, type Host } from '../controlplane/host.ts';
 import type { LocalEtcd } from '../controlplane/layout.ts';
 import { layoutOf } from '../controlplane/layouts.ts';
@@ -17,10 +16,11 @@ import { buildRecord } from './build-record.ts';
 import { checkThrough, type HostRequest, requireRoot } from './check.ts';
 import { BACKUP_CHECKS } from './checks/catalog.ts';
 import { type CheckResult, refusalOf } from './checks/result.ts';
+import { unguarded } from './cluster-lease.ts';
 import type { Report } from './events.ts';
 import { findFreeMoment } from './free-stamp.ts';
-import { type BackupNote, noteBackup, sweepNotes } from './running-backups.ts';
 import { receiveSnapshot, type Snapshot, type TransferLimits } from './save.ts';
+import { beginFlight } from './single-flight.ts';
 import { StagedFiles } from './staged-files.ts';
 import { sweepStaging } from './staging.ts';
 import { type Target, targetOf, withTarget } from './target.ts';
@@ -30,6 +30,8 @@ export interface TakeRequest extends HostRequest {
   readonly directory: string;
   /** Where the archive goes, which holds the keys, if not to the same place. */
   readonly resourcesDirectory: string | undefined;
+  /** Who takes it, in words: others are told. Undefined if whoever asks for it from elsewhere has told them. */
+  readonly owner: string | undefined;
   /** Refuse nothing, and mark the files as possibly dirty, as OpenShift's --force does. */
   readonly force: boolean;
   /** Program and version, for the record. */
@@ -64,11 +66,15 @@ async function takeFromHost(request: TakeRequest, target: Target): Promise<Backu
   const firstLook = await lookAtStaticResources(host);
   const options = await request.connectTo(host, member);
   const client = await EtcdClient.connect(options);
-  const note = await leaveNote(host, target);
   try {
     const { policy, now, signal } = request;
+    await using flights = await beginFlight(host, {
+      ...request,
+      holder: request.owner,
+      renewalFailed: (reason) => request.report({ kind: 'warning', words: unguarded(reason) }),
+    });
     const resources = firstLook;
-    const facts = { host, local: member, resources, target, note, now: now(), signal };
+    const facts = { host, local: member, resources, target, flights, now: now(), signal };
     const checks = await checkThrough(client, options, facts, policy);
     request.report({ kind: 'checks-made', checks, skipped: policy.skipped });
     const refusal = refusalOf(checks, BACKUP_CHECKS);
@@ -76,19 +82,6 @@ async function takeFromHost(request: TakeRequest, target: Target): Promise<Backu
     return await takeInto(request, target, { host, member, client, firstLook, checks });
   } finally {
     client.close();
-    if (!(note instanceof EtcdkeepError)) await note.remove();
-  }
-}
-
-/** A host whose /run cannot be written is backed up all the same. */
-async function leaveNote(host: Host, { directory }: Target): Promise<BackupNote | EtcdkeepError> {
-  try {
-    const note = await noteBackup(host, directory);
-    await sweepNotes(host);
-    return note;
-  } catch (reason) {
-    if (reason instanceof EtcdkeepError) return reason;
-    throw reason;
   }
 }
 

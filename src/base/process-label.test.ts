@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
-import { mayStillRun, processLabel } from './process-label.ts';
+import { hasEnded, mayStillRun, processLabel } from './process-label.ts';
 
 const MODULE = new URL('./process-label.ts', import.meta.url).href;
 
@@ -12,10 +12,10 @@ it('another process runs until it ends', async () => {
   const child = spawn(process.execPath, ['-e', print], { stdio: ['pipe', 'pipe', 'ignore'] });
   const [output] = (await once(child.stdout, 'data')) as [Buffer];
   const label = output.toString().trim();
-  expect(mayStillRun(label)).toBe(true);
+  expect([mayStillRun(label), hasEnded(label)]).toEqual([true, false]);
   child.stdin.end();
   await once(child, 'exit');
-  expect(mayStillRun(label)).toBe(false);
+  expect([mayStillRun(label), hasEnded(label)]).toEqual([false, true]);
 });
 
 it('a pid that another process has by now is not the one that was meant', () => {
@@ -25,6 +25,10 @@ it('a pid that another process has by now is not the one that was meant', () => 
 
 it('a process of an earlier boot does not run', () => {
   expect(mayStillRun(processLabel().replace(/(?<=^\w+-)\w+/, '00000000'))).toBe(false);
+});
+
+it('a process of another boot may be of another machine of this name, so it is not known to have ended', () => {
+  expect(hasEnded(processLabel().replace(/(?<=^\w+-)\w+/, '00000000'))).toBe(false);
 });
 
 it('of a process on another host nothing is known, so it may run', () => {
@@ -37,5 +41,5 @@ it('of a process in another pid namespace nothing is known, so it may run', () =
 });
 
 it.each(['', 'a-b', `${processLabel()}-1`])('"%s" is no label', (text) =>
-  expect(mayStillRun(text)).toBeUndefined(),
+  expect([mayStillRun(text), hasEnded(text)]).toEqual([undefined, false]),
 );

@@ -27,6 +27,14 @@ export function mayStillRun(label: string): boolean | undefined {
   return startTicks(Number(pid)) === start;
 }
 
+/**
+ * Whether the process of a label is known to have ended: one of this very boot of this machine, which no other can be taken
+ * for. @returns false if the text is no label
+ */
+export function hasEnded(label: string): boolean {
+  return label.split('-')[1] === boot() && mayStillRun(label) === false;
+}
+
 /** Of the name that the kernel has for the machine: of any length, and in eight digits here. */
 function host(): string {
   return createHash('sha256').update(hostname()).digest('hex').slice(0, 8);

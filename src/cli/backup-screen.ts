@@ -58,6 +58,9 @@ export class BackupScreen {
       case 'archive-outdated':
         screen.warn('the static resources changed while they were archived; archiving them again');
         break;
+      case 'warning':
+        screen.warn(event.words);
+        break;
       default:
         drawTransfer(screen, event);
     }

@@ -1,6 +1,6 @@
 // Flags of the commands that work on a control-plane host, and the request they come to.
 
-import { hostname } from 'node:os';
+import { hostname, userInfo } from 'node:os';
 import type { HostRequest } from '../backup/check.ts';
 import { CHECK_FLAGS, type CheckFlags, checkPolicy } from './check-flags.ts';
 import type { CommandContext } from './context.ts';
@@ -72,4 +72,9 @@ export function bareHostRequest(
     now: context.now,
     signal: context.signal,
   };
+}
+
+/** Who does it, for others to know. */
+export function ownerWords(): string {
+  return `${userInfo().username}@${hostname()}, process ${process.pid}`;
 }

@@ -1,11 +1,11 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { ownerWords } from './host-flags.ts';
 import {
   demandMeaning,
   demandOnePlace,
   hostFlags,
   isRemote,
-  ownerWords,
   type RemoteFlags,
 } from './remote-flags.ts';
 

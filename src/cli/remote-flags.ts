@@ -1,6 +1,5 @@
 // Flags of the commands that reach a control-plane host from a workstation: kubectl's own, and ours.
 
-import { hostname, userInfo } from 'node:os';
 import type { RemoteRequest } from '../backup/remote/take-from-node.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import type { CheckFlags } from './check-flags.ts';
@@ -124,11 +123,6 @@ export async function openApi(flags: RemoteFlags, context: CommandContext) {
     signal: context.signal,
     plugin: { env, isTerminal: stderr.isTTY && context.ask !== undefined },
   });
-}
-
-/** Who does it, for others to know. */
-export function ownerWords(): string {
-  return `${userInfo().username}@${hostname()}, process ${process.pid}`;
 }
 
 /** The flags of `backup` that are the run's on the host. */

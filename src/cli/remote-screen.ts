@@ -53,9 +53,6 @@ export class RemoteScreen {
         this.#isVerifying = true;
         screen.progress.advance(event.bytes, event.totalBytes);
         break;
-      case 'warning':
-        screen.warn(event.words);
-        break;
       case 'host-found':
         // Said already, of the node.
         break;

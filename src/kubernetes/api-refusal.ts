@@ -39,6 +39,11 @@ export function isNotFound(reason: unknown): boolean {
   return reason instanceof ApiRefusal && reason.status === 404 && reason.reason === 'NotFound';
 }
 
+/** Whether there is no such object, and perhaps no such kind: of that a server says so in plain words. */
+export function isAbsent(reason: unknown): boolean {
+  return reason instanceof ApiRefusal && reason.status === 404;
+}
+
 /** Whether somebody else was quicker: the object is there already, or was changed meanwhile. */
 export function isConflict(reason: unknown): boolean {
   return reason instanceof ApiRefusal && reason.status === 409;

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { EtcdkeepError } from '../base/errors.ts';
+import { hasEnded, processLabel } from '../base/process-label.ts';
 import type { ApiClient } from './api-client.ts';
 import { isConflict, isNotFound } from './api-refusal.ts';
 
@@ -20,21 +21,35 @@ export interface LeaseRequest {
   readonly times?: Partial<LeaseTimes>;
 }
 
+/** What is needed to look at it. */
+type LeaseLook = Pick<LeaseRequest, 'namespace' | 'name' | 'now' | 'signal' | 'times'>;
+
 export interface LeaseTimes {
   readonly durationMs: number;
   readonly renewalMs: number;
 }
 
+export interface LeaseHolder {
+  readonly holder: string;
+  readonly since: Date | undefined;
+}
+
 /** Ours; or somebody else's, who lives. */
 export type LeaseOutcome =
   | { readonly isHeld: true; readonly release: () => Promise<void> }
-  | { readonly isHeld: false; readonly holder: string; readonly since: Date | undefined };
+  | ({ readonly isHeld: false } & LeaseHolder);
+
+/** The process that renews it: on its own machine it is known at once whether it still does. */
+const PROCESS = 'etcdkeep/process';
 
 const TIMES: LeaseTimes = { durationMs: 60_000, renewalMs: 15_000 };
 
 // coordination.k8s.io/v1, LeaseSpec; every field may be absent.
 const schema = z.looseObject({
-  metadata: z.looseObject({ resourceVersion: z.string() }),
+  metadata: z.looseObject({
+    resourceVersion: z.string(),
+    annotations: z.record(z.string(), z.string()).nullish(),
+  }),
   spec: z
     .looseObject({
       holderIdentity: z.string().nullish(),
@@ -53,12 +68,8 @@ type Lease = z.infer<typeof schema>;
 export async function takeLease(api: ApiClient, request: LeaseRequest): Promise<LeaseOutcome> {
   for (;;) {
     const found = await readLease(api, request);
-    if (found !== undefined) {
-      const { holderIdentity: holder, acquireTime } = found.spec;
-      if (holder && (await lives(api, request, found))) {
-        return { isHeld: false, holder, since: acquireTime ? new Date(acquireTime) : undefined };
-      }
-    }
+    const other = found && (await livingHolder(api, request, found));
+    if (other !== undefined) return { isHeld: false, ...other };
     try {
       await writeLease(api, request, found);
       return { isHeld: true, release: keepRenewed(api, request) };
@@ -70,12 +81,35 @@ export async function takeLease(api: ApiClient, request: LeaseRequest): Promise<
 }
 
 /**
+ * Who holds it, and lives.
+ * @returns undefined if nobody does
+ * @throws EtcdkeepError `api-unreachable`, ApiRefusal; the signal's reason
+ */
+export async function leaseHolder(
+  api: ApiClient,
+  request: LeaseLook,
+): Promise<LeaseHolder | undefined> {
+  const found = await readLease(api, request);
+  return found && (await livingHolder(api, request, found));
+}
+
+async function livingHolder(
+  api: ApiClient,
+  request: LeaseLook,
+  found: Lease,
+): Promise<LeaseHolder | undefined> {
+  const { holderIdentity: holder, acquireTime } = found.spec;
+  if (!holder || !(await lives(api, request, found))) return undefined;
+  return { holder, since: acquireTime ? new Date(acquireTime) : undefined };
+}
+
+/**
  * Whether the holder may live. Clocks of two machines differ: what has ended by ours is watched for a while, and a holder
  * who renews it then lives.
  */
-async function lives(api: ApiClient, request: LeaseRequest, found: Lease): Promise<boolean> {
+async function lives(api: ApiClient, request: LeaseLook, found: Lease): Promise<boolean> {
   const { renewTime, leaseDurationSeconds } = found.spec;
-  if (!renewTime) return false;
+  if (!renewTime || hasEnded(found.metadata.annotations?.[PROCESS] ?? '')) return false;
   const ends = Date.parse(renewTime) + (leaseDurationSeconds ?? 0) * 1000;
   if (request.now().getTime() < ends) return true;
   const { renewalMs } = { ...TIMES, ...request.times };
@@ -113,7 +147,7 @@ function keepRenewed(api: ApiClient, request: LeaseRequest): () => Promise<void>
   };
 }
 
-async function readLease(api: ApiClient, request: LeaseRequest): Promise<Lease | undefined> {
+async function readLease(api: ApiClient, request: LeaseLook): Promise<Lease | undefined> {
   try {
     const answer = await api.get(pathOf(request));
     const { data } = schema.safeParse(answer);
@@ -139,7 +173,12 @@ async function writeLease(
   const lease = {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: { name, namespace, resourceVersion: found?.metadata.resourceVersion },
+    metadata: {
+      name,
+      namespace,
+      resourceVersion: found?.metadata.resourceVersion,
+      annotations: { [PROCESS]: processLabel() },
+    },
     spec: {
       holderIdentity: holder,
       leaseDurationSeconds: Math.ceil(durationMs / 1000),
@@ -164,11 +203,11 @@ function taken({ name }: LeaseRequest): EtcdkeepError {
   return new EtcdkeepError('api-refused', `the Lease ${name} has another holder now`);
 }
 
-function collectionOf({ namespace }: LeaseRequest): string {
+function collectionOf({ namespace }: LeaseLook): string {
   return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 }
 
-function pathOf(request: LeaseRequest): string {
+function pathOf(request: LeaseLook): string {
   return `${collectionOf(request)}/${request.name}`;
 }
 

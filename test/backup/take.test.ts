@@ -32,6 +32,7 @@ describeWithEtcd(VERSION, 'a backup', () => {
       hostName: 'localhost',
       uid: 0,
       tool: 'test',
+      owner: 'root@host',
       force: false,
       resourcesDirectory: undefined,
       policy: { skipped: [], strict: false },

@@ -1,7 +1,8 @@
 // What only the API server can tell: whether an operator rolls something out. Asked of a real one.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CheckName } from '../../src/backup/checks/catalog.ts';
 import type { CheckResult } from '../../src/backup/checks/result.ts';
 import type { BackupRecord } from '../../src/record/schema.ts';
 import { startConnectProxy } from '../faults/connect-proxy.ts';
@@ -29,10 +30,13 @@ describeWithApiServer("a host's operators", () => {
     await writeFile(host.kubeconfig, kubeconfig);
     return host;
   };
-  const check = async (host: OpenshiftHost, ...flags: string[]): Promise<CheckResult> => {
-    const { stdout } = await runCli(['check', '--output=json', `--root=${host.root}`, ...flags]);
+  const check = async (
+    host: OpenshiftHost,
+    wanted: CheckName = 'operators-progressing',
+  ): Promise<CheckResult> => {
+    const { stdout } = await runCli(['check', '--output=json', `--root=${host.root}`]);
     const { checks } = JSON.parse(stdout) as { checks: CheckResult[] };
-    return checks.find(({ name }) => name === 'operators-progressing')!;
+    return checks.find(({ name }) => name === wanted)!;
   };
   const dropIn = (host: OpenshiftHost, ...words: string[]) =>
     runCli(['cluster-backup', `--root=${host.root}`, '--', ...words]);
@@ -100,6 +104,58 @@ describeWithApiServer("a host's operators", () => {
       const { code, stderr } = await dropIn(host, '--force', directory);
       expect(code, stderr).toBe(0);
       expect((await readdir(directory)).every((name) => name.includes('DIRTY'))).toBe(true);
+    });
+  });
+
+  describe('that encrypt', () => {
+    const KIND = {
+      group: 'operator.openshift.io',
+      kind: 'KubeAPIServer',
+      plural: 'kubeapiservers',
+    };
+    const PATH = `/apis/${KIND.group}/v1/${KIND.plural}/cluster`;
+    const object = {
+      apiVersion: `${KIND.group}/v1`,
+      kind: KIND.kind,
+      metadata: { name: 'cluster' },
+    };
+    const migrating = (status: string, message = '') => {
+      const type = 'EncryptionMigrationControllerProgressing';
+      const conditions = [{ type, status, message }];
+      return api().apply(`${PATH}/status`, { ...object, status: { conditions } });
+    };
+    const migration = (host: OpenshiftHost) => check(host, 'encryption-migration');
+
+    it('and are not there leave it unknown', async () => {
+      expect(await migration(await hostWithApi())).toMatchObject({
+        result: 'unknown',
+        evidence: 'no kubeapiservers, no openshiftapiservers, no authentications to ask',
+      });
+    });
+
+    it('say whether they are writing all anew with another key', async () => {
+      await api().define(KIND);
+      await api().apply(PATH, object);
+      expect((await migration(await hostWithApi())).result).toBe('passed');
+      await migrating('False');
+      expect((await migration(await hostWithApi())).result).toBe('passed');
+      const message = 'migrating resources to a new write key: [core/secrets]';
+      await migrating('True', message);
+      expect(await migration(await hostWithApi())).toEqual({
+        name: 'encryption-migration',
+        severity: 'warn',
+        result: 'failed',
+        evidence: message,
+      });
+    });
+
+    it('are not asked where nothing was ever encrypted', async () => {
+      const host = await hostWithApi();
+      await rm(host.encryptionConfig);
+      expect(await migration(host)).toMatchObject({
+        result: 'passed',
+        evidence: 'this host has no encryption-config',
+      });
     });
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { type LeaseRequest, takeLease } from '../../src/kubernetes/lease.ts';
+import { processLabel } from '../../src/base/process-label.ts';
+import { type LeaseRequest, leaseHolder, takeLease } from '../../src/kubernetes/lease.ts';
 import { apiServerForSuite, describeWithApiServer, etcdForSuite } from '../servers/for-vitest.ts';
 import { clientsForSuite } from './for-suite.ts';
 
@@ -11,16 +12,15 @@ describeWithApiServer('a Lease', () => {
   const etcd = etcdForSuite({ version: '3.6.16', tls: 'mutual' });
   const server = apiServerForSuite(etcd);
   const make = clientsForSuite(server);
+  const look = (name: string) => ({
+    namespace: 'kube-system',
+    name,
+    now: () => new Date(),
+    signal: new AbortController().signal,
+    times: TIMES,
+  });
   const take = async (name: string, holder: string, wishes: Partial<LeaseRequest> = {}) =>
-    takeLease(await make(), {
-      namespace: 'kube-system',
-      name,
-      holder,
-      now: () => new Date(),
-      signal: new AbortController().signal,
-      times: TIMES,
-      ...wishes,
-    });
+    takeLease(await make(), { ...look(name), holder, ...wishes });
   const stored = async (name: string) =>
     (await (await make()).get(`${LEASES}/${name}`)) as { spec: Record<string, unknown> };
 
@@ -61,6 +61,14 @@ describeWithApiServer('a Lease', () => {
     expect((await stored('killed')).spec.holderIdentity).toBe('bob');
   });
 
+  it('of one that is known to have ended is taken over at once', async () => {
+    const ended = processLabel().replace(/\d+$/, '1');
+    await leave('ended', new Date(), 'alice', { 'etcdkeep/process': ended });
+    expect((await take('ended', 'bob')).isHeld).toBe(true);
+    expect(await leaseHolder(await make(), look('ended'))).toMatchObject({ holder: 'bob' });
+    expect(await leaseHolder(await make(), look('nobodys'))).toBeUndefined();
+  });
+
   it('of one whose clock is behind is not taken over while it is renewed', async () => {
     await leave('behind', new Date(Date.now() - 3600_000));
     const renewing = setInterval(() => {
@@ -85,12 +93,17 @@ describeWithApiServer('a Lease', () => {
   });
 
   /** As a run leaves it that has no time to give it back. */
-  function leave(name: string, renewed: Date, holderIdentity = 'alice'): Promise<unknown> {
+  function leave(
+    name: string,
+    renewed: Date,
+    holderIdentity = 'alice',
+    annotations = {},
+  ): Promise<unknown> {
     const moment = renewed.toISOString().replace('Z', '000Z');
     return server().apply(`${LEASES}/${name}`, {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
-      metadata: { name, namespace: 'kube-system' },
+      metadata: { name, namespace: 'kube-system', annotations },
       spec: {
         holderIdentity,
         leaseDurationSeconds: 2,

@@ -70,6 +70,10 @@ const table = {
     "OpenShift only: no operator of kube-apiserver, kube-controller-manager, kube-scheduler and etcd says that it is progressing. Asked of this host's own API server. With --strict this refuses.",
     'wait until oc get clusteroperators shows none of them progressing, then take the backup',
   ),
+  'encryption-migration': warn(
+    "OpenShift only: no resource is being written anew with another encryption key, by what the operators of the API servers say. Asked of this host's own API server.",
+    'wait until the migration is over, then take another backup: this one may need both keys, which are in its archive',
+  ),
   'target-outside-data': refuse(
     "The target is not inside etcd's data directory, which a restore replaces.",
     'name a directory outside of it',
@@ -87,7 +91,7 @@ const table = {
     'keep them apart: --static-resources-dir DIR',
   ),
   'single-flight': refuse(
-    'No other backup of this cluster is running on this host.',
+    'No other backup of this cluster is running: on this host, by the notes under /run/etcdkeep, or anywhere else, by the Lease etcdkeep-backup in kube-system. An API server that cannot be reached, or whose etcd takes no more writes, leaves it unknown.',
     'wait for it: one backup of one host is the backup of the cluster',
   ),
 } as const satisfies Record<string, CheckMeaning>;

@@ -1,14 +1,14 @@
 // All checks, in the order of the catalog: asked, collected, and judged.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import { formatMoment, formatSpan } from '../../base/units.ts';
 import type { Host } from '../../controlplane/host.ts';
 import type { LocalEtcd } from '../../controlplane/layout.ts';
 import type { StaticResources } from '../../controlplane/static-resources.ts';
-import { type BackupNote, runningBackups } from '../running-backups.ts';
+import type { OtherFlights } from '../single-flight.ts';
 import type { Target } from '../target.ts';
 import { CHECK_NAMES, CHECKS, type CheckName, STRICT } from './catalog.ts';
 import type { ClusterView } from './cluster-view.ts';
+import { checkEncryptionMigration } from './encryption-migration.ts';
 import { checkCertificates, checkClusterAge, checkRollout } from './host-checks.ts';
 import {
   checkAlarms,
@@ -47,8 +47,7 @@ export interface PreflightFacts {
   readonly cluster: ClusterView | EtcdkeepError;
   /** Where the backup is to go; without it nothing about the target is asked. */
   readonly target: Target | undefined;
-  /** What this run has said of itself, or why it could not; undefined if it takes no backup. */
-  readonly note?: BackupNote | EtcdkeepError;
+  readonly flights: OtherFlights;
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -79,7 +78,7 @@ function checksOf(facts: PreflightFacts): Readonly<Partial<Record<CheckName, Che
     certificates: () => checkCertificates(host, local, resources, now),
     ...(host.layout === 'openshift' ? openshiftChecks(facts) : {}),
     ...(target === undefined ? {} : targetChecks(facts, target)),
-    'single-flight': () => checkSingleFlight(facts),
+    'single-flight': () => checkSingleFlight(facts.flights),
   };
 }
 
@@ -89,6 +88,7 @@ function openshiftChecks({ host, local, resources, now, signal }: PreflightFacts
     'cluster-age': () => checkClusterAge(host, local, now),
     rollout: () => checkRollout(host, resources.pods),
     'operators-progressing': () => checkOperators(host, signal),
+    'encryption-migration': () => checkEncryptionMigration(host, resources.encryption, signal),
   } satisfies Partial<Record<CheckName, Check>>;
 }
 
@@ -139,14 +139,8 @@ function checkClientCertificate(cluster: ClusterView | EtcdkeepError): Outcome {
     : unknown('the member does not serve');
 }
 
-async function checkSingleFlight({ host, note, now }: PreflightFacts): Promise<Outcome> {
-  const isNoted = note !== undefined && !(note instanceof EtcdkeepError);
-  const [other] = await runningBackups(host, isNoted ? note.order : undefined);
-  if (other === undefined) {
-    if (note instanceof EtcdkeepError) return unknown(note.message);
-    return passed('no other backup is running on this host');
-  }
-  const since = formatMoment(other.since);
-  const span = formatSpan(now.getTime() - other.since.getTime());
-  return failed(`a backup ${other.what}, has run for ${span}, since ${since}`);
+function checkSingleFlight({ other, unasked }: OtherFlights): Outcome {
+  if (other !== undefined) return failed(other);
+  if (unasked !== undefined) return unknown(unasked);
+  return passed('no other backup of this cluster is running');
 }

@@ -21,8 +21,6 @@ export type RemoteEvent =
   | { readonly kind: 'fetching'; readonly bytes: number; readonly totalBytes: number }
   /** It is made anew, and gone on with where it was. */
   | { readonly kind: 'connection-lost'; readonly why: string }
-  | { readonly kind: 'verifying'; readonly bytes: number; readonly totalBytes: number }
-  /** What does not stop the backup. */
-  | { readonly kind: 'warning'; readonly words: string };
+  | { readonly kind: 'verifying'; readonly bytes: number; readonly totalBytes: number };
 
 export type RemoteReport = (event: RemoteEvent) => void;

@@ -3,9 +3,7 @@
 
 import type { LayoutName } from '../../controlplane/host.ts';
 import type { Permission } from '../../kubernetes/access-review.ts';
-
-/** Where the Lease is, which keeps two runs apart. */
-export const LEASE = { namespace: 'kube-system', name: 'etcdkeep-backup' };
+import { LEASE } from '../cluster-lease.ts';
 
 export interface PermissionScope {
   readonly layout: LayoutName;

@@ -15,7 +15,7 @@ import { demandOutput, type NodeShell, shellScript } from '../../controlplane/no
 import { SshShell } from '../../controlplane/ssh.ts';
 import { missingPermissions, permissionWords } from '../../kubernetes/access-review.ts';
 import type { ApiClient } from '../../kubernetes/api-client.ts';
-import { takeLease } from '../../kubernetes/lease.ts';
+import { takeClusterLease, unguarded } from '../cluster-lease.ts';
 import type { Backup } from '../take.ts';
 import { type Target, targetOf, withTarget } from '../target.ts';
 import { bringHome } from './bring-home.ts';
@@ -25,12 +25,7 @@ import { membersSeenFrom } from './members.ts';
 import type { NodeBackup } from './messages.ts';
 import { backUpOnNode } from './node-backup.ts';
 import { sendExecutable } from './node-executable.ts';
-import {
-  LEASE,
-  neededPermissions,
-  type PermissionScope,
-  wantedPermissions,
-} from './permissions.ts';
+import { neededPermissions, type PermissionScope, wantedPermissions } from './permissions.ts';
 
 /** What lies beside what is judged where it stays. */
 const NOT_STAYING = '--skip-check=keys-apart=the backup does not stay on the host';
@@ -243,26 +238,16 @@ async function demandPermissions(
 /** Keeps others from taking a backup of the same cluster meanwhile. @returns ends it */
 async function fly(request: ApiRequest): Promise<() => Promise<void>> {
   const { api, owner: holder, now, signal, report } = request;
-  const warn = (reason: unknown): void => {
-    // A renewal that was told to stop as well is no news.
-    if (signal.aborted) return;
-    report({ kind: 'warning', words: `another backup could begin meanwhile: ${inWords(reason)}` });
+  const renewalFailed = (reason: EtcdkeepError): void => {
+    report({ kind: 'warning', words: unguarded(reason) });
   };
-  const taken = await takeLease(api, { ...LEASE, holder, now, signal, renewalFailed: warn }).catch(
-    (reason: unknown) => {
-      signal.throwIfAborted();
-      warn(reason);
-      return undefined;
-    },
-  );
-  if (taken === undefined) return () => Promise.resolve();
-  if (taken.isHeld) return taken.release;
-  const since = taken.since === undefined ? '' : `, since ${taken.since.toISOString()}`;
-  throw new EtcdkeepError(
-    'backup-running',
-    `a backup of this cluster is being taken by ${taken.holder}${since}`,
-    { endpoint: api.endpoint },
-  );
+  const lease = await takeClusterLease(api, { holder, now, signal, renewalFailed });
+  if (lease.kind === 'held') return lease.release;
+  if (lease.kind === 'other') {
+    throw new EtcdkeepError('backup-running', lease.words, { endpoint: api.endpoint });
+  }
+  renewalFailed(lease.reason);
+  return () => Promise.resolve();
 }
 
 function warner(report: RemoteReport): (words: string) => void {

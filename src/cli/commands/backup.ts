@@ -13,13 +13,12 @@ import {
 } from '../common-flags.ts';
 import type { CommandContext } from '../context.ts';
 import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
-import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
+import { HOST_FLAGS, type HostFlags, hostRequest, ownerWords } from '../host-flags.ts';
 import {
   demandMeaning,
   demandOnePlace,
   hostFlags,
   openApi,
-  ownerWords,
   REMOTE_FLAGS,
   type RemoteFlags,
 } from '../remote-flags.ts';
@@ -49,6 +48,7 @@ async function run(this: CommandContext, flags: Flags, directory?: string): Prom
     const backup = await takeBackup({
       ...request,
       directory,
+      owner: ownerWords(),
       force: flags.force,
       tool: TOOL,
       limits: transferLimits(flags, commandTimeout),

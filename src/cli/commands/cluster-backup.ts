@@ -8,7 +8,7 @@ import { TRANSFER_FLAGS, type TransferFlags, transferLimits } from '../common-fl
 import type { CommandContext } from '../context.ts';
 import { renderError } from '../error-screen.ts';
 import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
-import { HOST_FLAGS, type HostFlags, hostRequest } from '../host-flags.ts';
+import { HOST_FLAGS, type HostFlags, hostRequest, ownerWords } from '../host-flags.ts';
 import { Screen } from '../screen.ts';
 import { TOOL } from '../version.ts';
 
@@ -54,6 +54,7 @@ async function take(
     {
       ...request,
       ...words,
+      owner: ownerWords(),
       tool: TOOL,
       limits: transferLimits(flags, commandTimeout),
       report: (event) => drawn.draw(event),

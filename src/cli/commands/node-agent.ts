@@ -30,6 +30,7 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
       policy: checkPolicy(flags),
       resourcesDirectory: flags.staticResourcesDir,
       directory,
+      owner: undefined,
       force: flags.force,
       tool: TOOL,
       limits: transferLimits(flags, undefined),
