@@ -9,11 +9,10 @@ import { ETCD_FLAGS, type EtcdFlags } from './etcd-flags.ts';
 import type { HostFlags } from './host-flags.ts';
 import { parseDuration } from './parse.ts';
 
-export interface RemoteFlags {
+/** How a host is reached. */
+export interface ReachFlags {
   readonly node?: string;
   readonly ssh?: string;
-  readonly destDir?: string;
-  readonly leaveOnNode?: string;
   readonly executable?: string;
   readonly image?: string;
   readonly toNamespace?: string;
@@ -24,14 +23,20 @@ export interface RemoteFlags {
   readonly requestTimeout: number;
 }
 
+export interface LeaveFlag {
+  readonly leaveOnNode?: string;
+}
+
+export interface RemoteFlags extends ReachFlags, LeaveFlag {
+  readonly destDir?: string;
+}
+
 const text = <const P extends string>(placeholder: P, brief: string) =>
   ({ kind: 'parsed', parse: String, optional: true, placeholder, brief }) as const;
 
-export const REMOTE_FLAGS = {
+export const REACH_FLAGS = {
   node: text('name', 'reach this control-plane node through the API; auto: the best one'),
   ssh: text('user@host', 'reach it by ssh, where there is no API'),
-  destDir: text('dir', 'with --node or --ssh: the directory here for the backup'),
-  leaveOnNode: text('dir', 'with --node or --ssh: leave the backup there, on the host'),
   executable: text('file', "etcdkeep's executable that is sent to the host"),
   image: text('name', "the debug pod's image, if not that of the node's etcd"),
   toNamespace: text('name', "the debug pod's namespace, if not that of etcd"),
@@ -55,8 +60,18 @@ export const REMOTE_FLAGS = {
   },
 } as const;
 
+export const LEAVE_FLAG = {
+  leaveOnNode: text('dir', 'with --node or --ssh: leave the backup there, on the host'),
+} as const;
+
+export const REMOTE_FLAGS = {
+  ...REACH_FLAGS,
+  destDir: text('dir', 'with --node or --ssh: the directory here for the backup'),
+  ...LEAVE_FLAG,
+} as const;
+
 /** Whether the host is reached from here. */
-export function isRemote({ node, ssh }: RemoteFlags): boolean {
+export function isRemote({ node, ssh }: ReachFlags): boolean {
   return node !== undefined || ssh !== undefined;
 }
 
@@ -68,7 +83,7 @@ const OF_REMOTE = [...OF_API, 'executable'] as const;
  * Refuses what would be left out in silence.
  * @throws EtcdkeepError `usage`
  */
-export function demandMeaning(flags: RemoteFlags & HostFlags): void {
+export function demandMeaning(flags: ReachFlags & HostFlags): void {
   const ofHost = ['root', ...(Object.keys(ETCD_FLAGS) as (keyof EtcdFlags)[])] as const;
   const refuse = (names: readonly (keyof typeof flags)[], why: string): void => {
     const name = names.find((one) => flags[one] !== undefined);
@@ -94,20 +109,30 @@ export function demandOnePlace(flags: RemoteFlags, directory: string | undefined
       'etcdkeep backup DIR, on the host itself; or --node NAME --dest-dir DIR',
     );
   }
-  if (node !== undefined && ssh !== undefined) throw usage('--node and --ssh exclude each other');
-  if (directory !== undefined) {
-    throw usage(
-      'a host that is reached from here has no DIR',
-      'name the directory here with --dest-dir',
-    );
-  }
+  if (node !== undefined && ssh !== undefined) throw oneWay();
+  if (directory !== undefined) throw noDirectory('name the directory here with --dest-dir');
   if ((destDir === undefined) === (leaveOnNode === undefined)) {
     throw usage('name one place: --dest-dir DIR here, or --leave-on-node DIR on the host');
   }
 }
 
+/** The same of a check, which needs none. @throws EtcdkeepError `usage` */
+export function demandOnePlaceToCheck(
+  flags: ReachFlags & LeaveFlag,
+  directory: string | undefined,
+): void {
+  const { node, ssh, leaveOnNode } = flags;
+  if (node !== undefined && ssh !== undefined) throw oneWay();
+  if (isRemote(flags) && directory !== undefined) {
+    throw noDirectory('name a directory on the host with --leave-on-node');
+  }
+  if (!isRemote(flags) && leaveOnNode !== undefined) {
+    throw usage('--leave-on-node says nothing without --node or --ssh');
+  }
+}
+
 /** @throws EtcdkeepError `kubeconfig-missing`, `kubeconfig-invalid`, `proxy-invalid`, `file-failed` */
-export async function openApi(flags: RemoteFlags, context: CommandContext) {
+export async function openApi(flags: ReachFlags, context: CommandContext) {
   const { findApiAccess } = await import('../kubernetes/kubeconfig-files.ts');
   const { ApiClient } = await import('../kubernetes/api-client.ts');
   const { proxyFor, proxyFromEnvironment } = await import('../base/proxy-rules.ts');
@@ -129,15 +154,34 @@ export async function openApi(flags: RemoteFlags, context: CommandContext) {
 export function hostFlags(
   flags: CheckFlags & TransferFlags & { readonly force: boolean },
 ): RemoteRequest['flags'] {
-  const { force, strict, hashCheck, skipCheck = [], idleTimeout, rateLimit } = flags;
+  const { force, idleTimeout, rateLimit } = flags;
   return [
     ...(force ? ['--force'] : []),
-    ...(strict ? ['--strict'] : []),
-    ...(hashCheck ? [] : ['--no-hash-check']),
-    ...skipCheck.map((each) => `--skip-check=${each}`),
+    ...hostCheckFlags(flags),
     `--idle-timeout=${idleTimeout}ms`,
     ...(rateLimit === undefined ? [] : [`--rate-limit=${rateLimit}`]),
   ];
+}
+
+/** Those of `check`. */
+export function hostCheckFlags({
+  strict,
+  hashCheck,
+  skipCheck = [],
+}: CheckFlags): RemoteRequest['flags'] {
+  return [
+    ...(strict ? ['--strict'] : []),
+    ...(hashCheck ? [] : ['--no-hash-check']),
+    ...skipCheck.map((each) => `--skip-check=${each}`),
+  ];
+}
+
+function oneWay(): EtcdkeepError {
+  return usage('--node and --ssh exclude each other');
+}
+
+function noDirectory(advice: string): EtcdkeepError {
+  return usage('a host that is reached from here has no DIR', advice);
 }
 
 function usage(why: string, advice?: string): EtcdkeepError {

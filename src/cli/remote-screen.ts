@@ -1,10 +1,48 @@
 // How a backup looks that is taken from a workstation: the lines of the host's own, with what is told of the way there and back.
 
+import type { NodeState } from '../backup/remote/check-node.ts';
+import { memberWords } from '../backup/remote/choose-node.ts';
 import type { RemoteEvent } from '../backup/remote/events.ts';
 import type { RemoteBackup } from '../backup/remote/take-from-node.ts';
 import { formatBytes } from '../base/units.ts';
 import { BackupScreen, LAYOUT_WORDS } from './backup-screen.ts';
 import type { Screen } from './screen.ts';
+
+/** The nodes of the control plane, a line each. */
+export function answerNodes(screen: Screen, nodes: readonly NodeState[]): void {
+  const width = Math.max(...nodes.map(({ name }) => name.length));
+  for (const { name, node, member, freeBytes } of nodes) {
+    const facts = [
+      ...(node === undefined ? [] : [node.isReady ? 'ready' : 'not ready']),
+      member === undefined ? 'no member known' : `its member ${memberWords(member)}`,
+      ...(freeBytes === undefined ? [] : [`${formatBytes(freeBytes)} free`]),
+      ...(node?.hasDiskPressure === true ? ['short of disk space'] : []),
+    ];
+    screen.answer(`  ${name.padEnd(width)}  ${facts.join(' · ')}`);
+  }
+}
+
+/** The same for a program. */
+export function nodesDocument(nodes: readonly NodeState[]): object[] {
+  return nodes.map(({ name, node, member, freeBytes }) => ({
+    name,
+    ready: node?.isReady,
+    diskPressure: node?.hasDiskPressure,
+    freeBytes,
+    member:
+      member === undefined
+        ? undefined
+        : {
+            serves: member.silent === undefined,
+            reason: member.silent,
+            leader: member.isLeader,
+            learner: member.isLearner,
+            lag: member.lag,
+            alarms: member.alarms,
+            databaseBytes: member.databaseBytes,
+          },
+  }));
+}
 
 export class RemoteScreen {
   readonly #screen: Screen;

@@ -9,6 +9,8 @@ export interface ControlPlaneNode {
   readonly name: string;
   /** Whether its kubelet says so, and is heard. */
   readonly isReady: boolean;
+  /** Whether its kubelet says that its disk is nearly full. */
+  readonly hasDiskPressure: boolean;
   /** As Go names it: `amd64`, `arm64`. */
   readonly architecture: string;
   /** The pod of its etcd; undefined if it has none. */
@@ -99,6 +101,7 @@ export async function controlPlaneNodes(
     const nodes = items.map(({ metadata: { name }, status }) => ({
       name,
       isReady: isTrue(status.conditions, 'Ready'),
+      hasDiskPressure: isTrue(status.conditions, 'DiskPressure'),
       architecture: status.nodeInfo.architecture,
       etcd: etcdOf(name),
     }));

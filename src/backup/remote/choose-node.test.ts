@@ -12,7 +12,7 @@ function node(name: string, wishes: Partial<ControlPlaneNode> & { etcdIsReady?: 
     isReady: etcdIsReady,
     image: '',
   };
-  return { name, isReady: true, architecture: 'amd64', etcd, ...rest };
+  return { name, isReady: true, hasDiskPressure: false, architecture: 'amd64', etcd, ...rest };
 }
 
 /** A follower that serves and keeps up. */
@@ -24,6 +24,7 @@ function member(name: string, wishes: Partial<MemberState> = {}): MemberState {
     isLearner: false,
     lag: 0,
     alarms: [],
+    databaseBytes: 1 << 30,
     ...wishes,
   };
 }
@@ -79,6 +80,11 @@ describe('the nodes that can be', () => {
 });
 
 describe('the node that is chosen', () => {
+  const choose = (
+    among: readonly ControlPlaneNode[],
+    members: readonly MemberState[],
+    room: Readonly<Record<string, number>> = {},
+  ) => chooseNode(among, members, new Map(Object.entries(room)));
   const nodes = [node('a'), node('b'), node('c')];
 
   it.each<[string, MemberState, MemberState]>([
@@ -94,12 +100,23 @@ describe('the node that is chosen', () => {
     ['is the least behind', member('a', { lag: 4 }), member('b', { lag: 3 })],
     ['is the least behind of all that are', member('a', { lag: 9000 }), member('b', { lag: 8000 })],
   ])('%s', (_, worse, better) => {
-    expect(chooseNode(nodes, [worse, better]).node).toBe('b');
-    expect(chooseNode(nodes, [better, worse]).node).toBe('b');
+    expect(choose(nodes, [worse, better]).node).toBe('b');
+    expect(choose(nodes, [better, worse]).node).toBe('b');
   });
 
   it('has a node that can be reached', () =>
-    expect(chooseNode([node('b')], [member('a'), member('b', { isLeader: true })]).node).toBe('b'));
+    expect(choose([node('b')], [member('a'), member('b', { isLeader: true })]).node).toBe('b'));
+
+  it('has room for its database', () => {
+    const members = [member('a', { lag: 3 }), member('b', { lag: 4 })];
+    const choice = choose(nodes, members, { a: 1_073_741_824, b: 9_000_000_000 });
+    expect(choice).toEqual({
+      node: 'b',
+      why: 'its member follows, 4 entries behind; a follows, 3 entries behind, its node has 1.07 GB left for 1.07 GB',
+    });
+    const full = [node('a', { hasDiskPressure: true }), node('b')];
+    expect(choose(full, members).why).toMatch(/^its member .*; a .*, its node is short of disk/);
+  });
 
   it('is chosen with what is known of each', () => {
     const members = [
@@ -108,7 +125,7 @@ describe('the node that is chosen', () => {
       member('c', { silent: 'no answer in 5 s' }),
       member('d', { isLearner: true, alarms: ['NOSPACE', 'CORRUPT'] }),
     ];
-    expect(chooseNode(nodes, members)).toEqual({
+    expect(choose(nodes, members)).toEqual({
       node: 'a',
       why: 'its member leads; b follows, 1,234 entries behind; c does not serve (no answer in 5 s); d is a learner, has raised NOSPACE and CORRUPT',
     });
@@ -116,7 +133,7 @@ describe('the node that is chosen', () => {
 
   it('there is none: why each is not', () => {
     const members = [member('a', { silent: 'no answer' }), member('elsewhere')];
-    expect(failure(() => chooseNode(nodes, members))).toMatchObject({
+    expect(failure(() => choose(nodes, members))).toMatchObject({
       code: 'node-not-ready',
       message: 'no member can be backed up: a: no answer; elsewhere: has no node that is ready',
     });
@@ -130,13 +147,14 @@ describe('the node that is chosen', () => {
       isLearner: fc.boolean(),
       lag: fc.nat(3000),
       alarms: fc.subarray(['NOSPACE', 'CORRUPT']),
+      databaseBytes: fc.constant(1 << 30),
     });
     fc.assert(
       fc.property(fc.uniqueArray(state, { selector: ({ name }) => name }), (members) => {
         const usable = members.filter(
           ({ name, silent }) => silent === undefined && 'abc'.includes(name),
         );
-        const choice = failure(() => chooseNode(nodes, members));
+        const choice = failure(() => choose(nodes, members));
         if (usable.length === 0) {
           expect(choice).toMatchObject({ code: 'node-not-ready' });
           return;

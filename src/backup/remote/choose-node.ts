@@ -1,7 +1,7 @@
 // Which node a backup is taken on: the one that is named, or the one whose member is the best to take it from.
 
 import { EtcdkeepError } from '../../base/errors.ts';
-import { formatCount } from '../../base/units.ts';
+import { formatBytes, formatCount } from '../../base/units.ts';
 import type { ControlPlaneNode } from '../../controlplane/cluster-nodes.ts';
 
 /** A member as it has answered, or has not. */
@@ -16,6 +16,8 @@ export interface MemberState {
   readonly lag: number;
   /** Alarms that it has raised. */
   readonly alarms: readonly string[];
+  /** 0 if it does not serve. */
+  readonly databaseBytes: number;
 }
 
 export interface Choice {
@@ -26,6 +28,9 @@ export interface Choice {
 
 /** As of the check `lag`: so many a busy member may be behind at any moment. */
 const LAG_MAX = 1000;
+
+/** Of a host, beside the database: the archive, etcdkeep itself and what grows meanwhile. */
+const MARGIN_BYTES = 256 << 20;
 
 /**
  * The node of that name.
@@ -61,17 +66,27 @@ export function candidates(nodes: readonly ControlPlaneNode[]): readonly Control
 }
 
 /**
- * Chooses by what the members say: one that serves, votes, has raised no alarm and keeps up; of these one that does not
- * lead, which leaves the leader its disk; of these the one that is the least behind.
+ * Chooses by what the members and nodes say: one that serves, votes, has raised no alarm, whose node has room for its database,
+ * and that keeps up; of these one that does not lead, which leaves the leader its disk; of these the one that is the least behind.
  * @param members of which at least one serves
+ * @param room bytes by node, as far as it is known
  */
 export function chooseNode(
   nodes: readonly ControlPlaneNode[],
   members: readonly MemberState[],
+  room: ReadonlyMap<string, number>,
 ): Choice {
+  const describe = (member: MemberState): string => {
+    const node = nodes.find(({ name }) => name === member.name);
+    const lack = node && lackOfRoom(node, member, room);
+    return `${memberWords(member)}${lack === undefined ? '' : `, its node ${lack}`}`;
+  };
+  const lacks = (member: MemberState): boolean =>
+    nodes.some((node) => node.name === member.name && lackOfRoom(node, member, room) !== undefined);
   const usable = members.filter(
     ({ name, silent }) => silent === undefined && nodes.some((node) => node.name === name),
   );
+  const rank = (member: MemberState): number => rankOf(member) + Number(lacks(member)) * 4;
   const [best] = usable.toSorted((a, b) => rank(a) - rank(b) || a.lag - b.lag);
   if (best === undefined) {
     const words = members.map(
@@ -87,14 +102,27 @@ export function chooseNode(
   return { node: best.name, why: parts.join('; ') };
 }
 
-function rank({ isLeader, isLearner, lag, alarms }: MemberState): number {
+function rankOf({ isLeader, isLearner, lag, alarms }: MemberState): number {
   const isBehind = lag > LAG_MAX;
   return (
-    Number(isLearner) * 8 + Number(alarms.length > 0) * 4 + Number(isBehind) * 2 + Number(isLeader)
+    Number(isLearner) * 16 + Number(alarms.length > 0) * 8 + Number(isBehind) * 2 + Number(isLeader)
   );
 }
 
-function describe({ silent, isLeader, isLearner, lag, alarms }: MemberState): string {
+function lackOfRoom(
+  { name, hasDiskPressure }: ControlPlaneNode,
+  { databaseBytes }: MemberState,
+  room: ReadonlyMap<string, number>,
+): string | undefined {
+  const bytes = room.get(name);
+  if (bytes !== undefined && bytes < databaseBytes + MARGIN_BYTES) {
+    return `has ${formatBytes(bytes)} left for ${formatBytes(databaseBytes)}`;
+  }
+  return hasDiskPressure ? 'is short of disk space' : undefined;
+}
+
+/** `follows, 12 entries behind`. */
+export function memberWords({ silent, isLeader, isLearner, lag, alarms }: MemberState): string {
   if (silent !== undefined) return `does not serve (${silent})`;
   const role = isLearner ? 'is a learner' : isLeader ? 'leads' : 'follows';
   const behind = lag === 0 ? '' : `, ${formatCount(lag)} entries behind`;

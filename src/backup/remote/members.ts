@@ -14,6 +14,7 @@ const schema = z.array(
     isLearner: z.boolean(),
     lag: z.number(),
     alarms: z.array(z.string()),
+    databaseBytes: z.number(),
   }),
 );
 
@@ -31,6 +32,7 @@ export function memberStates({ own, others, silent, alarms }: ClusterView): Memb
     alarms: raised
       .filter(({ memberID }) => memberID === status.header?.memberId)
       .map(({ alarm }) => ALARMS[alarm] ?? `alarm ${alarm}`),
+    databaseBytes: Number(status.dbSize),
   }));
   const unheard = silent.map(({ name, reason }) => ({
     name,
@@ -39,6 +41,7 @@ export function memberStates({ own, others, silent, alarms }: ClusterView): Memb
     isLearner: false,
     lag: 0,
     alarms: [],
+    databaseBytes: 0,
   }));
   return [...answered, ...unheard];
 }

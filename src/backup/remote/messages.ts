@@ -6,6 +6,7 @@ import { ERROR_CODES, type ErrorCode } from '../../base/error-codes.ts';
 import { EtcdkeepError, messageOf, type Position } from '../../base/errors.ts';
 import type { BackupRecord } from '../../record/schema.ts';
 import type { BackupFiles } from '../../record/stamp.ts';
+import type { CheckedHost } from '../check.ts';
 import type { BackupEvent } from '../events.ts';
 import type { Snapshot } from '../save.ts';
 
@@ -19,6 +20,7 @@ export interface NodeBackup {
 export type NodeMessage =
   | { readonly kind: 'event'; readonly event: BackupEvent }
   | { readonly kind: 'done'; readonly backup: NodeBackup }
+  | { readonly kind: 'checked'; readonly host: CheckedHost }
   | { readonly kind: 'failed'; readonly error: SentError };
 
 interface SentError {
@@ -36,6 +38,7 @@ const integer = z.strictObject({ [INTEGER]: z.string().regex(/^-?\d{1,20}$/) });
 const schema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('event'), event: z.looseObject({ kind: z.string() }) }),
   z.object({ kind: z.literal('done'), backup: z.looseObject({}) }),
+  z.object({ kind: z.literal('checked'), host: z.looseObject({}) }),
   z.object({
     kind: z.literal('failed'),
     error: z.object({

@@ -1,9 +1,16 @@
 // What a user needs to take a backup through the API: the list that is asked before anything is begun, and that the role in
 // deploy/ is made of.
 
+import { EtcdkeepError } from '../../base/errors.ts';
 import type { LayoutName } from '../../controlplane/host.ts';
-import type { Permission } from '../../kubernetes/access-review.ts';
+import {
+  missingPermissions,
+  type Permission,
+  permissionWords,
+} from '../../kubernetes/access-review.ts';
+import type { ApiClient } from '../../kubernetes/api-client.ts';
 import { LEASE } from '../cluster-lease.ts';
+import type { RemoteReport } from './events.ts';
 
 export interface PermissionScope {
   readonly layout: LayoutName;
@@ -44,4 +51,27 @@ export function wantedPermissions({ layout }: PermissionScope): Permission[] {
       ? [{ verb: 'get', group: 'config.openshift.io', resource: 'proxies', name: 'cluster' }]
       : []),
   ];
+}
+
+/**
+ * Asks for all of them, before anything is begun.
+ * @throws EtcdkeepError `permission-missing`; `api-unreachable`, ApiRefusal; the signal's reason
+ */
+export async function demandPermissions(
+  api: ApiClient,
+  scope: PermissionScope,
+  { report }: { readonly report: RemoteReport },
+): Promise<void> {
+  const missing = await missingPermissions(api, neededPermissions(scope));
+  if (missing.length > 0) {
+    throw new EtcdkeepError(
+      'permission-missing',
+      `the user may not ${missing.map(permissionWords).join(', ')}`,
+      { endpoint: api.endpoint },
+    );
+  }
+  const unknown = await missingPermissions(api, wantedPermissions(scope));
+  if (unknown.length === 0) return;
+  const words = unknown.map(permissionWords).join(', ');
+  report({ kind: 'warning', words: `the user may not ${words}: what that is for is left out` });
 }

@@ -53,6 +53,24 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
   }
 }
 
+async function check(
+  this: CommandContext,
+  flags: CheckFlags & { readonly staticResourcesDir?: string },
+  directory: string,
+): Promise<void> {
+  const { encodeMessage, sentError } = await import('../../backup/remote/messages.ts');
+  const { checkHost } = await import('../../backup/check.ts');
+  const request = { ...bareHostRequest({}, this), policy: checkPolicy(flags), directory };
+  const message = await checkHost({
+    ...request,
+    resourcesDirectory: flags.staticResourcesDir,
+  }).then(
+    (host) => ({ kind: 'checked', host }) as const,
+    (reason: unknown) => ({ kind: 'failed', error: sentError(reason) }) as const,
+  );
+  this.process.stdout.write(`${encodeMessage(message)}\n`);
+}
+
 async function send(
   this: CommandContext,
   { offset }: { readonly offset: number },
@@ -94,6 +112,14 @@ export const nodeAgent = buildRouteMap({
         positional: path('where it goes', 'DIR'),
       },
       docs: { brief: 'Take a backup, and tell of it on stdout; ends with stdin' },
+    }),
+    check: buildCommand({
+      func: check,
+      parameters: {
+        flags: { staticResourcesDir: HOST_FLAGS.staticResourcesDir, ...CHECK_FLAGS },
+        positional: path('where a backup would go', 'DIR'),
+      },
+      docs: { brief: 'Make the checks before a backup, and tell of them on stdout' },
     }),
     send: buildCommand({
       func: send,
