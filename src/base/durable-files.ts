@@ -3,6 +3,7 @@
 
 import { constants } from 'node:fs';
 import {
+  chmod,
   chown,
   type FileHandle,
   link,
@@ -211,21 +212,31 @@ export async function removeStagingDirectory(path: string): Promise<void> {
 
 /**
  * Writes a small file so that a reader sees all of it or nothing, whatever happens meanwhile.
+ * @param options.mode whatever the umask; 0600 if left out
  * @throws EtcdkeepError `target-exists`, `target-unwritable`, `disk-full`, `file-failed`
  */
 export async function writeFileAtomically(
   path: string,
   bytes: string | Uint8Array,
-  options: { readonly replace?: boolean } = {},
+  options: { readonly replace?: boolean; readonly mode?: number } = {},
 ): Promise<void> {
   const staging = await makeStagingDirectory(dirname(path));
   try {
     const staged = join(staging, basename(path));
     await writeFileDurably(staged, bytes);
+    if (options.mode !== undefined) await setMode(staged, options.mode);
     if (options.replace === true) await giveToOwnerOf(path, staged);
     await moveFile(staged, path, options);
   } finally {
     await removeStagingDirectory(staging);
+  }
+}
+
+async function setMode(path: string, mode: number): Promise<void> {
+  try {
+    await chmod(path, mode);
+  } catch (reason) {
+    throw writeError(reason, 'let others read it', path);
   }
 }
 

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { run } from '@stricli/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EtcdkeepError } from '../base/errors.ts';
-import { appFor, exitCodeOf } from './app.ts';
+import { appFor } from './app.ts';
 import { type FakeOptions, fakeWorld } from './context.fixture.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { VERSION } from './version.ts';
 
 let directory: string;

@@ -14,6 +14,7 @@ import {
 import { EtcdkeepError } from '../base/errors.ts';
 import type { CommandContext } from './context.ts';
 import { renderError } from './error-screen.ts';
+import { exitCodeOf } from './exit-code.ts';
 import { VERSION } from './version.ts';
 
 /** What a word stands for: a command, or commands that another word chooses from. */
@@ -58,11 +59,6 @@ async function routesFor(
   const wanted = Object.hasOwn(loaders, name) ? [name] : Object.keys(loaders);
   const load = async (one: string) => [one, await loaders[one]!(more)] as const;
   return Object.fromEntries(await Promise.all(wanted.map(load)));
-}
-
-/** The exit code for anything that a command throws. */
-export function exitCodeOf(error: unknown): number {
-  return error instanceof EtcdkeepError ? error.exitCode : 1;
 }
 
 /** What stricli says of a command line, as an error of ours. */

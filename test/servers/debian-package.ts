@@ -1,10 +1,11 @@
-// etcd as the distribution packages it, unpacked into the cache. Nothing is installed, and no
+// Programs as the distribution packages them, etcd above all, unpacked into the cache. Nothing is installed, and no
 // service is started: the packages are downloaded and opened, not handed to dpkg.
 import { copyFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fillCache, releaseDirectory } from './cache.ts';
 import { lastLine, runCommand } from './command.ts';
 import { removeTemporaryDirectory, temporaryDirectory } from './directories.ts';
+import type { Part } from './parts.ts';
 import { findOnPath } from './processes.ts';
 
 const PACKAGES = ['etcd-server', 'etcd-client'];
@@ -45,6 +46,36 @@ export async function unpackPackage(version: string): Promise<void> {
   } finally {
     removeTemporaryDirectory(scratch);
   }
+}
+
+/**
+ * A program of a package that needs nothing but the C library beside it, of whichever version there is.
+ * @param path in the package
+ */
+export function packagedProgram(name: string, packageName: string, path: string): Part {
+  return {
+    name,
+    version: 'of-debian',
+    maker: `Debian's package ${packageName}`,
+    isThis: async (installed) => (await runCommand(installed, ['--version'])).code === 0,
+    make: async (directory) => {
+      const scratch = temporaryDirectory();
+      try {
+        const download = ['download', '-qq', packageName];
+        const { code } = await runCommand('apt-get', download, { cwd: scratch });
+        if (code !== 0) {
+          // A fresh image has no package lists, an old one has those of packages that have been replaced.
+          await must('apt-get', ['update', '-qq'], scratch);
+          await must('apt-get', download, scratch);
+        }
+        const [file] = await readdir(scratch);
+        await must('dpkg-deb', ['-x', file!, 'unpacked'], scratch);
+        await copyFile(join(scratch, 'unpacked', path), join(directory, name));
+      } finally {
+        removeTemporaryDirectory(scratch);
+      }
+    },
+  };
 }
 
 /** The upstream part of the candidate's version: `3.4.23` of `3.4.23-4+b4`. */

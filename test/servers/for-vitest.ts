@@ -6,6 +6,7 @@ import { BBOLT_VERSION, findBbolt } from './bbolt.ts';
 import { findRelease } from './binaries.ts';
 import { type EtcdCluster, type EtcdOptions, startEtcd } from './etcd.ts';
 import { findApiServer, KUBERNETES_VERSION } from './kubernetes.ts';
+import { findPromtool } from './promtool.ts';
 import { ETCD_VERSIONS, type EtcdVersion } from './versions.ts';
 
 declare module 'vitest' {
@@ -23,6 +24,7 @@ const releases = new Map(
 
 const apiServer = await findApiServer();
 const bbolt = await findBbolt();
+const promtool = await findPromtool();
 
 /** Describes something once for each version: `describeEachVersion('snapshot', (version) => ...)`. */
 export function describeEachVersion(
@@ -56,6 +58,12 @@ export function describeWithApiServer(name: string, body: () => void): void {
 export function describeWithBbolt(name: string, body: () => void): void {
   if ('path' in bbolt) describe(name, body);
   else describeNotRun(name, { server: `bbolt ${BBOLT_VERSION}`, ...bbolt }, body);
+}
+
+/** Describes something that needs Prometheus' own reader; its tests are skipped if that cannot be had. */
+export function describeWithPromtool(name: string, body: () => void): void {
+  if ('path' in promtool) describe(name, body);
+  else describeNotRun(name, { server: 'promtool', ...promtool }, body);
 }
 
 /** Describes something that cannot be run here, and for what reason. */

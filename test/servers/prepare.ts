@@ -3,6 +3,7 @@
 import { BBOLT_VERSION, prepareBbolt } from './bbolt.ts';
 import { prepareRelease } from './binaries.ts';
 import { KUBERNETES_VERSION, prepareApiServer } from './kubernetes.ts';
+import { preparePromtool } from './promtool.ts';
 import { ETCD_VERSIONS } from './versions.ts';
 
 let missing = 0;
@@ -30,6 +31,7 @@ for (const version of ETCD_VERSIONS) {
 }
 await prepare(`bbolt ${BBOLT_VERSION}`, prepareBbolt);
 await prepare(`kube-apiserver ${KUBERNETES_VERSION}`, prepareApiServer);
+await prepare('promtool', preparePromtool);
 
 if (missing > 0 && process.env.ETCDKEEP_REQUIRE_ALL === '1') {
   console.error(`${missing} servers cannot be had`);

@@ -3,6 +3,7 @@
 import { buildCommand } from '@stricli/core';
 import type { RemoteEvent } from '../../backup/remote/events.ts';
 import type { RemoteBackup, RemoteRequest } from '../../backup/remote/take-from-node.ts';
+import type { BackupRecord } from '../../record/schema.ts';
 import { BackupScreen } from '../backup-screen.ts';
 import {
   OUTPUT_FLAGS,
@@ -14,6 +15,7 @@ import {
 import type { CommandContext } from '../context.ts';
 import { ETCD_FLAGS, withoutEndpoints } from '../etcd-flags.ts';
 import { HOST_FLAGS, type HostFlags, hostRequest, ownerWords } from '../host-flags.ts';
+import { METRICS_FLAG, type MetricsFlags, withMetrics } from '../metrics-flag.ts';
 import {
   demandMeaning,
   demandOnePlace,
@@ -28,42 +30,52 @@ import { TOOL } from '../version.ts';
 
 type Remote = typeof import('../../backup/remote/take-from-node.ts');
 
-interface Flags extends HostFlags, TransferFlags, OutputFlags, RemoteFlags {
+interface Flags extends HostFlags, TransferFlags, OutputFlags, RemoteFlags, MetricsFlags {
   readonly force: boolean;
 }
 
 async function run(this: CommandContext, flags: Flags, directory?: string): Promise<void> {
-  await withScreen(this, flags, async (screen) => {
-    demandOnePlace(flags, directory);
-    demandMeaning(flags);
-    if (directory === undefined) {
-      await takeFromElsewhere(this, flags, screen);
-      return;
-    }
-    const drawn = new BackupScreen(screen);
-    const request = hostRequest(flags, this);
-    const { commandTimeout } = withoutEndpoints(flags, this.process.env);
-    // Loaded here, so that no other command, and not --help, waits for it.
-    const { takeBackup } = await import('../../backup/take.ts');
-    const backup = await takeBackup({
-      ...request,
-      directory,
-      owner: ownerWords(),
-      force: flags.force,
-      tool: TOOL,
-      limits: transferLimits(flags, commandTimeout),
-      report: (event) => drawn.draw(event),
-    });
-    drawn.finish(backup);
-    screen.document({ directory, ...backup.record });
+  await withScreen(this, flags, (screen) =>
+    withMetrics(this, flags, screen, async () => {
+      demandOnePlace(flags, directory);
+      demandMeaning(flags);
+      return directory === undefined
+        ? await takeFromElsewhere(this, flags, screen)
+        : await takeHere(this, flags, screen, directory);
+    }),
+  );
+}
+
+async function takeHere(
+  context: CommandContext,
+  flags: Flags,
+  screen: Screen,
+  directory: string,
+): Promise<BackupRecord> {
+  const drawn = new BackupScreen(screen);
+  const request = hostRequest(flags, context);
+  const { commandTimeout } = withoutEndpoints(flags, context.process.env);
+  // Loaded here, so that no other command, and not --help, waits for it.
+  const { takeBackup } = await import('../../backup/take.ts');
+  const backup = await takeBackup({
+    ...request,
+    directory,
+    owner: ownerWords(),
+    force: flags.force,
+    tool: TOOL,
+    limits: transferLimits(flags, commandTimeout),
+    report: (event) => drawn.draw(event),
   });
+  drawn.finish(backup);
+  screen.document({ directory, ...backup.record });
+  return backup.record;
 }
 
 async function takeFromElsewhere(
   context: CommandContext,
   flags: Flags,
   screen: Screen,
-): Promise<void> {
+): Promise<BackupRecord> {
   const drawn = new RemoteScreen(screen);
   // Loaded here, so that no other command, and not --help, waits for it.
   const remote = await import('../../backup/remote/take-from-node.ts');
@@ -85,6 +97,7 @@ async function takeFromElsewhere(
   const place =
     taken.kind === 'home' ? { directory: flags.destDir } : { directoryOnNode: taken.directory };
   screen.document({ ...place, ...record });
+  return record;
 }
 
 async function throughApiOrSsh(
@@ -120,6 +133,7 @@ export const backup = buildCommand({
         withNegated: false,
         brief: 'refuse nothing, and mark the files __POSSIBLY_DIRTY__, as OpenShift does',
       },
+      ...METRICS_FLAG,
       ...REMOTE_FLAGS,
       ...HOST_FLAGS,
       ...TRANSFER_FLAGS,

@@ -1,6 +1,7 @@
 // The files of a host and of a backup that are text. An error quotes nothing of a file that holds keys.
 
 import { readFileSync } from 'node:fs';
+import { decodeMetrics, encodeMetrics, metricsAfter } from '../../../src/backup/metrics.ts';
 import { proxyFor } from '../../../src/base/proxy-rules.ts';
 import { Host } from '../../../src/controlplane/host.ts';
 import { PodManifest } from '../../../src/controlplane/kubeadm/manifest.ts';
@@ -283,6 +284,22 @@ const initialCluster = textTarget(
   },
 );
 
+const RUN = { began: new Date(1_795_445_581_123), durationMs: 8123 };
+const BACKUP = { snapshotBytes: 1_282_764_832, resourcesBytes: 87_040, revision: '420740' };
+
+const metrics = textTarget(
+  'metrics',
+  [],
+  () => [encodeMetrics(metricsAfter({}, { ...RUN, exitCode: 0, backup: BACKUP }))],
+  (text) => {
+    const before = decodeMetrics(text);
+    if (before === undefined) return;
+    const after = metricsAfter(before, { ...RUN, exitCode: 1, backup: undefined });
+    const again = decodeMetrics(encodeMetrics(after)) ?? {};
+    demand(encodeMetrics(again) === encodeMetrics(after), 'what is written of it reads otherwise');
+  },
+);
+
 export const TEXTS: readonly Target[] = [
   record,
   encryption,
@@ -291,4 +308,5 @@ export const TEXTS: readonly Target[] = [
   manifest,
   proxy,
   initialCluster,
+  metrics,
 ];
