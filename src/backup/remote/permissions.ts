@@ -1,5 +1,5 @@
-// What a user needs to take a backup through the API: the list that is asked before anything is begun, and that the role in
-// deploy/ is made of.
+// What a user needs to take a backup through the API: the list that is asked before anything is begun, and that the roles in
+// deploy/rbac.yaml are made of.
 
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { LayoutName } from '../../controlplane/host.ts';
@@ -24,14 +24,21 @@ export interface PermissionScope {
 export function neededPermissions({ etcdNamespace, podNamespace }: PermissionScope): Permission[] {
   return [
     { verb: 'list', group: '', resource: 'nodes' },
-    { verb: 'list', group: '', resource: 'pods', namespace: etcdNamespace },
-    ...['create', 'get', 'list', 'delete'].map((verb) => ({
+    // Those of etcd; and those that a killed run has left, which are in the same place as a rule.
+    ...[...new Set([etcdNamespace, podNamespace])].map((namespace) => ({
+      verb: 'list',
+      group: '',
+      resource: 'pods',
+      namespace,
+    })),
+    ...['create', 'get', 'delete'].map((verb) => ({
       verb,
       group: '',
       resource: 'pods',
       namespace: podNamespace,
     })),
-    // A WebSocket is opened with GET, and is asked for as one by servers before 1.35.
+    // A WebSocket is opened with GET. Servers from 1.35 on ask for `create` besides (k8s.io/kubernetes,
+    // pkg/registry/core/pod/rest/subresources.go: AuthorizePodWebsocketUpgradeCreatePermission).
     ...['create', 'get'].map((verb) => ({
       verb,
       group: '',
