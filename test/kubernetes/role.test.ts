@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { LEASE } from '../../src/backup/cluster-lease.ts';
 import {
-  LEASE,
   neededPermissions,
   type PermissionScope,
   wantedPermissions,
