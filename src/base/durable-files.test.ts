@@ -290,6 +290,14 @@ describe('writeFileAtomically', () => {
     expect(await readdir(directory)).toEqual(['file']);
   });
 
+  it('has the mode that is asked for, whatever the umask', async () => {
+    const path = join(await temporaryDirectory(), 'file');
+    const before = process.umask(0o077);
+    onTestFinished(() => void process.umask(before));
+    await writeFileAtomically(path, 'text', { mode: 0o644 });
+    expect(await modeOf(path)).toBe(0o644);
+  });
+
   it('no space is left: the old text stays, and nothing else', async () => {
     const directory = await fullFileSystem();
     const path = join(directory, 'file');

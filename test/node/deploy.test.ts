@@ -108,15 +108,26 @@ for (const place of PLACES) {
         interval: 50,
       });
     };
-    const backUp = (directory: string): Promise<CommandResult> =>
-      runCli(['backup', '--node=auto', `--dest-dir=${directory}`, `--kubeconfig=${kubeconfig}`], {
-        timeoutMs: 120_000,
-      });
+    const backUp = (directory: string, ...flags: string[]): Promise<CommandResult> =>
+      runCli(
+        [
+          'backup',
+          '--node=auto',
+          `--dest-dir=${directory}`,
+          `--kubeconfig=${kubeconfig}`,
+          ...flags,
+        ],
+        {
+          timeoutMs: 120_000,
+        },
+      );
 
-    it('the role is enough for a whole backup', async () => {
+    it('the role is enough for a whole backup, of which Prometheus is told', async () => {
       const directory = directoryForTest();
-      const outcome = await backUp(directory);
+      const file = join(directoryForTest(), 'etcdkeep.prom');
+      const outcome = await backUp(directory, `--metrics-file=${file}`);
       expect(outcome.code, outcome.stderr).toBe(0);
+      expect(readFileSync(file, 'utf8')).toContain('\netcdkeep_backup_verdict 1\n');
       expect(outcome.stderr).not.toContain('may not');
       expect(readdirSync(directory)).toHaveLength(3);
       const managed = ['-A', '-l', 'app.kubernetes.io/managed-by=etcdkeep'];
