@@ -11,7 +11,7 @@ import { type ClusterView, viewCluster } from './checks/cluster-view.ts';
 import { type CheckPolicy, type PreflightFacts, runChecks } from './checks/preflight.ts';
 import type { CheckResult } from './checks/result.ts';
 import { lookAtFlights } from './single-flight.ts';
-import { targetOf } from './target.ts';
+import { demandDirectories, targetOf } from './target.ts';
 
 /** What is wrong with the command line is no result of a check. */
 const USAGE_EXIT_CODE = 2;
@@ -47,12 +47,13 @@ export interface CheckedHost {
 
 /**
  * Makes the checks. A member that cannot be reached is a result.
- * @throws EtcdkeepError where there is no host to check
+ * @throws EtcdkeepError `target-not-directory`, and where there is no host to check
  */
 export async function checkHost(request: CheckRequest): Promise<CheckedHost> {
   requireRoot(request.uid, 'checked');
   const { directory, resourcesDirectory, policy, now } = request;
   const target = directory === undefined ? undefined : targetOf(directory, resourcesDirectory);
+  if (target !== undefined) await demandDirectories(target);
   const host = await findHost(request.root);
   const local = await layoutOf(host).findLocalEtcd(host, request.hostName);
   const resources = await lookAtStaticResources(host);

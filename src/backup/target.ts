@@ -80,13 +80,31 @@ async function makeDirectory(directory: string): Promise<string | undefined> {
     if (made !== undefined) await syncMade(directory, made);
     if (made !== undefined || (await stat(directory)).isDirectory()) return made;
   } catch (reason) {
-    if (systemCodeOf(reason) !== 'EEXIST') {
+    if (!['EEXIST', 'ENOTDIR'].includes(systemCodeOf(reason) ?? '')) {
       throw writeError(reason, 'make the directory for the backup', directory);
     }
   }
-  throw new EtcdkeepError('target-not-directory', 'the place for the backup is a file', {
-    path: directory,
-  });
+  throw notDirectory(directory);
+}
+
+/**
+ * For who makes nothing.
+ * @throws EtcdkeepError `target-not-directory`
+ */
+export async function demandDirectories(target: Target): Promise<void> {
+  for (const directory of directoriesOf(target)) {
+    const isOther = await stat(directory).then(
+      (found) => !found.isDirectory(),
+      // What is not there would be made, but not below a file.
+      (reason: unknown) => systemCodeOf(reason) === 'ENOTDIR',
+    );
+    if (isOther) throw notDirectory(resolve(directory));
+  }
+}
+
+function notDirectory(path: string): EtcdkeepError {
+  const words = 'the place for the backup is a file, or below one';
+  return new EtcdkeepError('target-not-directory', words, { path });
 }
 
 /** A directory is on the disk once the one that it is in is synced. */

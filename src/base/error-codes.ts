@@ -25,7 +25,7 @@ const table = {
 
   // Places and files.
   'target-not-directory': usage(
-    'The place for the backup is a file, not a directory.',
+    'The place for the backup is a file, or below one.',
     'name a directory; it is made if it does not exist',
   ),
   'target-exists': refused(

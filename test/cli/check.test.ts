@@ -238,6 +238,14 @@ describeWithEtcd(VERSION, 'the host', () => {
     expect(stderr).toMatch(/^ {2}! +clock +/m);
   });
 
+  it.each(['', '/new'])('whose target is a file is told so: FILE%s', async (below) => {
+    const host = await hostForTest(etcd());
+    const file = join(directoryForTest(), 'file');
+    await writeFile(file, '');
+    const outcome = await runCli(['check', `--root=${host.root}`, file + below]);
+    expectFailure(outcome, 'target-not-directory', 2);
+  });
+
   it('has nothing written by the check', async () => {
     const host = await hostForTest(etcd());
     const directory = await usedDirectory();

@@ -160,7 +160,7 @@ describeWithEtcd(VERSION, 'where to save', () => {
     it('a directory below a file', async () => {
       const directory = await usedDirectory();
       const outcome = await untouched(directory, () => backUp(join(directory, '.hidden/new')));
-      expectFailure(outcome, 'target-unwritable');
+      expectFailure(outcome, 'target-not-directory', 2);
     });
 
     it('two at once: just one of them gives way', async () => {

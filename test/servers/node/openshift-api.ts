@@ -18,6 +18,13 @@ const KINDS = {
   infrastructure: { group: CONFIG, kind: 'Infrastructure', plural: 'infrastructures' },
   clusterVersion: { group: CONFIG, kind: 'ClusterVersion', plural: 'clusterversions' },
   etcd: { group: OPERATOR, kind: 'Etcd', plural: 'etcds' },
+  kubeApiServer: { group: OPERATOR, kind: 'KubeAPIServer', plural: 'kubeapiservers' },
+  openshiftApiServer: {
+    group: OPERATOR,
+    kind: 'OpenShiftAPIServer',
+    plural: 'openshiftapiservers',
+  },
+  authentication: { group: OPERATOR, kind: 'Authentication', plural: 'authentications' },
 } satisfies Record<string, CustomKind>;
 
 const NAMESPACES = [
@@ -154,6 +161,15 @@ function clusterObjects(
           condition('NodeInstallerProgressing', 'False', 'AllNodesAtLatestRevision'),
         ],
       },
+    ),
+    // What encrypts: each of them says whether it is writing its objects anew with another key.
+    ...[KINDS.kubeApiServer, KINDS.openshiftApiServer, KINDS.authentication].map((kind) =>
+      make(
+        kind,
+        'cluster',
+        { managementState: 'Managed' },
+        { conditions: [condition('EncryptionMigrationControllerProgressing', 'False', '')] },
+      ),
     ),
   ];
 }
