@@ -23,15 +23,17 @@ export async function shownParts(first: string): Promise<readonly ShownPart[]> {
     });
 }
 
-/** A line without what differs from one host to another: figures, places, names, and how many there are of something. */
+/** A line without what differs from one host to another: figures, places, names, widths, and how many there are of something. */
 export function shapeOf(line: string): string {
   return line
     .replace(/(https?:\/\/|\/)[\w./:-]+/g, '<place>')
     .replace(/ip-[\w.-]+/g, '<host>')
     .replace(/etcdkeep-master-0-\w+/g, '<pod>')
+    .replace(/\b(\d+[smhd])+\b/g, '<age>')
     .replace(/,? ?\d[\d,.:_-]*( [kMGT]?B\b)?/g, ' <figure>')
     .replace(/one of <figure> members?|the only member|one of {2}<figure> members/g, '<members>')
     .replace(/\b(second|minute|hour|revision|lease|warning)s?\b/g, '$1')
     .replace(/(second|minute|hour)/g, '<unit>')
+    .replace(/ +/g, ' ')
     .trimEnd();
 }

@@ -251,15 +251,27 @@ describe('where it cannot be unpacked', () => {
     expect([await readdir(at.scratch), await openBelow(at.scratch)]).toEqual([[], []]);
   });
 
-  it('a database of which only holes are known takes the time of its bytes, and no memory', async () => {
+  it('a database of which only holes are known takes no memory', async () => {
+    const bytes = 512 << 20;
     const at = await place(Buffer.alloc(0));
-    truncateSync(at.path, 64 << 20);
+    truncateSync(at.path, bytes);
     const packed = await place(
       execFileSync('gzip', ['-1', '-c', at.path], { maxBuffer: 16 << 20 }),
     );
-    const before = process.memoryUsage.rss();
-    using snapshot = await openAt(packed);
-    expect(snapshot.bytes).toBe(64 << 20);
-    expect(process.memoryUsage.rss() - before).toBeLessThan(32 << 20);
+    // In a process of its own: the memory of this one is also that of the tests before.
+    const module = join(import.meta.dirname, 'plain-snapshot.ts');
+    const script = `
+      const { openPlainSnapshot } = await import(${JSON.stringify(module)});
+      const before = process.resourceUsage().maxRSS;
+      const { bytes } = await openPlainSnapshot(${JSON.stringify({
+        path: packed.path,
+        directory: packed.scratch,
+        limitBytes: 2 ** 30,
+      })});
+      console.log(bytes, (process.resourceUsage().maxRSS - before) * 1024);`;
+    const printed = execFileSync(process.execPath, ['--input-type=module', '-e', script]);
+    const [unpacked, more] = String(printed).split(' ').map(Number);
+    expect(unpacked).toBe(bytes);
+    expect(more).toBeLessThan(bytes / 4);
   });
 });

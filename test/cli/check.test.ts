@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { CheckName } from '../../src/backup/checks/catalog.ts';
 import type { CheckResult } from '../../src/backup/checks/result.ts';
-import type { BackupRecord } from '../../src/record/schema.ts';
 import type { OpenshiftHost } from '../fixtures/openshift-host.ts';
 import {
   describeEachVersion,
@@ -21,6 +20,7 @@ import {
   hostForTest,
   isReceiving,
   LARGE_BYTES,
+  recordIn,
   usedDirectory,
 } from './scene.ts';
 import { untouched } from './untouched.ts';
@@ -41,11 +41,6 @@ async function checksOf(
   const { checks } = JSON.parse(stdout) as { checks?: CheckResult[] };
   if (checks === undefined) throw new Error(`no checks: ${stdout}${stderr}`);
   return Object.fromEntries(checks.map((check) => [check.name, check])) as never;
-}
-
-async function recordIn(directory: string): Promise<BackupRecord> {
-  const name = (await readdir(directory)).find((one) => one.startsWith('backup_'))!;
-  return JSON.parse(await readFile(join(directory, name), 'utf8')) as BackupRecord;
 }
 
 describeEachVersion('a sound cluster of three', (version) => {
@@ -331,55 +326,5 @@ describeWithEtcd(VERSION, 'a check', () => {
     expect(expectFailure(outcome, 'usage', 2).rows.get('do')).toContain(
       'space, keys-apart, single-flight',
     );
-  });
-});
-
-describeWithEtcd(VERSION, '--force', () => {
-  const etcd = etcdForSuite({ version: VERSION, tls: 'mutual' });
-
-  it('refuses nothing, and marks all three files', async () => {
-    const host = await hostForTest(etcd());
-    await host.writeRevision('kube-apiserver', 15);
-    const directory = directoryForTest();
-    const args = ['backup', `--root=${host.root}`, '--strict', '--force', directory];
-    const { code, stdout, stderr } = await runCli(args);
-    expect(code, stderr).toBe(0);
-    const names = (await readdir(directory)).toSorted();
-    const stamp = /^backup_(.*)__POSSIBLY_DIRTY__\.json$/.exec(names[0]!)?.[1];
-    expect(names).toEqual([
-      `backup_${stamp}__POSSIBLY_DIRTY__.json`,
-      `snapshot_${stamp}__POSSIBLY_DIRTY__.db`,
-      `static_kuberesources_${stamp}__POSSIBLY_DIRTY__.tar.gz`,
-    ]);
-    expect(stdout).toContain(`Snapshot saved at ${join(directory, names[1]!)}`);
-    const record = await recordIn(directory);
-    expect(record.snapshot.file).toBe(names[1]);
-    expect(record.checks.find(({ name }) => name === 'rollout')).toMatchObject({
-      severity: 'refuse',
-      result: 'failed',
-    });
-  });
-
-  it('leaves what a killed run leaves, and the next run removes it', async () => {
-    await fill(etcd(), LARGE_BYTES);
-    const host = await hostForTest(etcd());
-    const directory = directoryForTest();
-    const run = startCli([
-      'backup',
-      `--root=${host.root}`,
-      '--force',
-      '--rate-limit=4MB',
-      directory,
-    ]);
-    await run.waitUntil(() => isReceiving(directory));
-    const staging = (await readdir(directory)).find((name) => name.startsWith('.etcdkeep-'))!;
-    await run.end('SIGKILL');
-    const [staged] = await readdir(join(directory, staging));
-    const stamp = /snapshot_(.*)\.db/.exec(staged!)![1]!;
-    // As if it had been killed between its moves.
-    await writeFile(join(directory, `static_kuberesources_${stamp}.tar.gz`), '');
-    const { code, stderr } = await runCli(['backup', `--root=${host.root}`, directory]);
-    expect(code, stderr).toBe(0);
-    expect(await readdir(directory)).toHaveLength(3);
   });
 });

@@ -1,8 +1,9 @@
 // Where the commands are tried: a member with data, the host it runs on, and places to save to.
 import { randomBytes } from 'node:crypto';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import type { BackupRecord } from '../../src/record/schema.ts';
 import {
   createOpenshiftHost,
   type HostOptions,
@@ -84,4 +85,10 @@ export async function isReceiving(directory: string): Promise<boolean> {
   if (partial === undefined) return false;
   const found = await stat(join(directory, partial)).catch(() => undefined);
   return (found?.size ?? 0) >= 1 << 20;
+}
+
+/** The record of the one backup in a directory. */
+export async function recordIn(directory: string): Promise<BackupRecord> {
+  const name = (await readdir(directory)).find((one) => one.startsWith('backup_'))!;
+  return JSON.parse(await readFile(join(directory, name), 'utf8')) as BackupRecord;
 }
