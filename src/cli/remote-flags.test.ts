@@ -4,6 +4,7 @@ import { ownerWords } from './host-flags.ts';
 import {
   demandMeaning,
   demandOnePlace,
+  demandOnePlaceToCheck,
   hostFlags,
   isRemote,
   type RemoteFlags,
@@ -80,6 +81,28 @@ describe('demandOnePlace', () => {
     expect(reason).toMatchObject({ code: 'usage', message });
     expect((reason as { advice: string }).advice).not.toBe('');
   });
+});
+
+describe('demandOnePlaceToCheck', () => {
+  const check = (flags: Partial<RemoteFlags>, directory?: string): void =>
+    demandOnePlaceToCheck({ requestTimeout: 30_000, ...flags }, directory);
+
+  it.each<[string, Partial<RemoteFlags>, string | undefined]>([
+    ['nothing', {}, undefined],
+    ['DIR, on the host itself', {}, 'backups'],
+    ['--node alone', { node: 'auto' }, undefined],
+    ['--ssh with a directory there', { ssh: 'core@a', leaveOnNode: '/backups' }, undefined],
+  ])('takes %s', (_, flags, directory) => expect(() => check(flags, directory)).not.toThrow());
+
+  it.each<[string, Partial<RemoteFlags>, string | undefined]>([
+    ['--node and --ssh exclude each other', { node: 'a', ssh: 'b' }, undefined],
+    ['a host that is reached from here has no DIR', { node: 'a' }, 'backups'],
+    ['--leave-on-node says nothing without --node or --ssh', { leaveOnNode: '/b' }, undefined],
+  ])('%s', (message, flags, directory) =>
+    expect(() => check(flags, directory)).toThrow(
+      expect.objectContaining({ code: 'usage', message }),
+    ),
+  );
 });
 
 it.each<[Partial<RemoteFlags>, boolean]>([

@@ -31,10 +31,13 @@ const passed = (message: NodeMessage): NodeMessage | undefined =>
 describe('a message', () => {
   it('arrives as it was, in one line', () =>
     fc.assert(
-      fc.property(fc.constantFrom('done', 'event'), value, (kind, content) => {
-        const message = (kind === 'done'
-          ? { kind, backup: { content } }
-          : { kind, event: { kind: 'snapshot-progress', content } }) as unknown as NodeMessage;
+      fc.property(fc.constantFrom('done', 'checked', 'event'), value, (kind, content) => {
+        const carried = {
+          done: { backup: { content } },
+          checked: { host: { content } },
+          event: { event: { kind: 'snapshot-progress', content } },
+        }[kind];
+        const message = { kind, ...carried } as unknown as NodeMessage;
         expect(encodeMessage(message)).not.toMatch(/[\n\r]/);
         expect(passed(message)).toEqual(message);
       }),
@@ -48,6 +51,7 @@ describe('a message', () => {
     '{"kind":"event","event":{}}',
     '{"kind":"other","event":{"kind":"x"}}',
     '{"kind":"done"}',
+    '{"kind":"checked"}',
     '{"kind":"failed","error":{"code":"internal"}}',
     'null',
     '1',
