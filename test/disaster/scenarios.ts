@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from '../cli/run.ts';
 import { disagreements } from './agreement.ts';
-import { CONFIG_MAPS, SECRETS, writeBefore, writeLater } from './contents.ts';
+import { NAMESPACE, SECRETS, writeBefore, writeLater } from './contents.ts';
 import { expectRestored, highestRevision, untilApiIsReady } from './end-state.ts';
 import {
   bringBackup,
@@ -127,9 +127,8 @@ async function takeBackup({ node, backups }: Lab): Promise<void> {
   succeeded(`etcdkeep ${line.join(' ')}`, outcome);
   const snapshot = readdirSync(backups).find((name) => name.endsWith('.db'));
   const bytes = readFileSync(join(backups, snapshot!));
-  for (const word of Object.values(CONFIG_MAPS)) {
-    demand(bytes.includes(word), `the snapshot lacks the config map with ${word}`);
-  }
+  const key = `/deployments/${NAMESPACE}/web`;
+  demand(bytes.includes(key), `the snapshot lacks ${key}`);
   for (const word of Object.values(SECRETS)) {
     demand(!bytes.includes(word), `the snapshot has the secret ${word} in the clear`);
   }
