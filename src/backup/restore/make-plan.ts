@@ -40,7 +40,11 @@ const GROWTH = 0.1;
 
 /** etcd reads its database once before it serves; a slow disk reads so much in a second. */
 const SLOW_BYTES_PER_SECOND = 5e6;
-const SERVE_BASE_MS = 180_000;
+/**
+ * Before that the kubelet has to see the manifest. While it waits for an API server that has no etcd, for 34 s each time, it
+ * does not: two minutes of it were seen (Kubernetes 1.36, pkg/kubelet/kubelet_pods.go, HandlePodCleanups).
+ */
+const SERVE_BASE_MS = 600_000;
 
 /** On OpenShift etcd's pod has these (bindata/etcd/etcd-common-tools, and the pod that restores). */
 const CONTAINERS = {

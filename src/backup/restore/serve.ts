@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, messageOf } from '../../base/errors.ts';
 import type { EtcdClient } from '../../etcd/client/client.ts';
-import { endOfLog } from './containers.ts';
+import { endOfLog, runningContainers } from './containers.ts';
 import { connectToMember } from './member-client.ts';
 import { POLL_MS, type Run } from './run.ts';
 import type { SampledKey } from './sample.ts';
@@ -41,13 +41,23 @@ export async function waitUntilServing(run: Run): Promise<Served> {
     } catch (reason) {
       signal.throwIfAborted();
       if (!(reason instanceof EtcdkeepError || reason instanceof NotYet)) throw reason;
-      observed = messageOf(reason);
+      observed = await withContainer(run, messageOf(reason));
     }
     const elapsedMs = performance.now() - started;
     report({ kind: 'waiting-for-etcd', elapsedMs, observed });
     if (elapsedMs >= plan.serveTimeoutMs) throw await notServing(run, observed);
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/**
+ * What was observed, and whether there is an etcd at all: a kubelet that has seen the manifest go asks the API server to delete
+ * the pod there, gets an answer after half a minute while there is no etcd, and looks at its manifests again only then.
+ */
+async function withContainer({ host, plan }: Run, observed: string): Promise<string> {
+  const [container = 'etcd'] = plan.etcd.containers;
+  const running = await runningContainers(host, [container]);
+  return running?.length === 0 ? `no container ${container} runs yet; ${observed}` : observed;
 }
 
 async function ask(run: Run): Promise<Served> {
@@ -128,7 +138,7 @@ async function notServing({ host, plan }: Run, observed: string): Promise<Etcdke
     {
       endpoint: plan.member.endpoint,
       facts: [['observed', observed], ...log.map((line) => ['log', line] as const)],
-      advice: `look at its log (crictl logs); etcdkeep restore --resume ${plan.stamp} watches on, --rollback ${plan.stamp} goes back as long as etcd has not opened the data`,
+      advice: `look at its log (crictl logs); where no container of it was made, restart the kubelet; etcdkeep restore --resume ${plan.stamp} watches on, --rollback ${plan.stamp} goes back as long as etcd has not opened the data`,
     },
   );
 }
