@@ -40,10 +40,7 @@ const GROWTH = 0.1;
 
 /** etcd reads its database once before it serves; a slow disk reads so much in a second. */
 const SLOW_BYTES_PER_SECOND = 5e6;
-/**
- * Before that the kubelet has to see the manifest. While it waits for an API server that has no etcd, for 34 s each time, it
- * does not: two minutes of it were seen (Kubernetes 1.36, pkg/kubelet/kubelet_pods.go, HandlePodCleanups).
- */
+/** For the kubelet as well, which may see only after minutes that the manifest is back (serve.ts): three were seen. */
 const SERVE_BASE_MS = 600_000;
 
 /** On OpenShift etcd's pod has these (bindata/etcd/etcd-common-tools, and the pod that restores). */

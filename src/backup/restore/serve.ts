@@ -51,8 +51,8 @@ export async function waitUntilServing(run: Run): Promise<Served> {
 }
 
 /**
- * What was observed, and whether there is an etcd at all: a kubelet that has seen the manifest go asks the API server to delete
- * the pod there, gets an answer after half a minute while there is no etcd, and looks at its manifests again only then.
+ * What was observed, and whether there is an etcd at all. A kubelet that has seen the manifest go has the API server delete the
+ * pod, which takes 34 s to fail without an etcd, and does not look at its manifests before (kubelet_pods.go, HandlePodCleanups).
  */
 async function withContainer({ host, plan }: Run, observed: string): Promise<string> {
   const [container = 'etcd'] = plan.etcd.containers;
@@ -138,7 +138,7 @@ async function notServing({ host, plan }: Run, observed: string): Promise<Etcdke
     {
       endpoint: plan.member.endpoint,
       facts: [['observed', observed], ...log.map((line) => ['log', line] as const)],
-      advice: `look at its log (crictl logs); where no container of it was made, restart the kubelet; etcdkeep restore --resume ${plan.stamp} watches on, --rollback ${plan.stamp} goes back as long as etcd has not opened the data`,
+      advice: `look at its log (crictl logs); etcdkeep restore --resume ${plan.stamp} watches on, --rollback ${plan.stamp} goes back as long as etcd has not opened the data`,
     },
   );
 }
