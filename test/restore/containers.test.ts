@@ -80,7 +80,8 @@ describeWithEtcd(VERSION, 'containers', () => {
         );
       });
 
-      it('the end of the log is shown where etcd does not serve', async () => {
+      it('the end of the log is shown where etcd does not serve, and that no container of it runs', async () => {
+        await containers('');
         await scene().pods.stop();
         const plan = await scene().plan(scene().nextStamp(), { serveTimeoutMs: 200 });
         const failure = expectFailure(
@@ -89,6 +90,9 @@ describeWithEtcd(VERSION, 'containers', () => {
           5,
         );
         expect(failure.rows.get('log')).toBe('panic: what etcd said at its end');
+        expect(failure.rows.get('observed')).toMatch(
+          /^no container etcd runs yet; .*connection refused/,
+        );
         expect(await scene().rollBack(plan.stamp)).toMatchObject({ code: 0 });
         scene().watchManifests();
       });

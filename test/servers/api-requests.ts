@@ -15,6 +15,8 @@ interface Answer {
   readonly body: unknown;
 }
 
+/** An API server ends a request after a minute; one that was taken down does not. */
+const REQUEST_TIMEOUT_MS = 70_000;
 const SERVED_TIMEOUT_MS = 10_000;
 const SERVED_INTERVAL_MS = 100;
 
@@ -70,7 +72,8 @@ export class ApiRequests {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const type = method === 'PATCH' ? 'application/apply-patch+yaml' : 'application/json';
     const headers = { 'content-type': type, accept: 'application/json' };
-    const options = { method, headers, agent: false, ...this.#credentials } as const;
+    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const options = { method, headers, signal, agent: false, ...this.#credentials } as const;
     const outgoing = request(new URL(path, this.url), options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -40,7 +40,8 @@ const GROWTH = 0.1;
 
 /** etcd reads its database once before it serves; a slow disk reads so much in a second. */
 const SLOW_BYTES_PER_SECOND = 5e6;
-const SERVE_BASE_MS = 180_000;
+/** For the kubelet as well, which may see only after minutes that the manifest is back (serve.ts): three were seen. */
+const SERVE_BASE_MS = 600_000;
 
 /** On OpenShift etcd's pod has these (bindata/etcd/etcd-common-tools, and the pod that restores). */
 const CONTAINERS = {

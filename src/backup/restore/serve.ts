@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EtcdkeepError, messageOf } from '../../base/errors.ts';
 import type { EtcdClient } from '../../etcd/client/client.ts';
-import { endOfLog } from './containers.ts';
+import { endOfLog, runningContainers } from './containers.ts';
 import { connectToMember } from './member-client.ts';
 import { POLL_MS, type Run } from './run.ts';
 import type { SampledKey } from './sample.ts';
@@ -41,13 +41,23 @@ export async function waitUntilServing(run: Run): Promise<Served> {
     } catch (reason) {
       signal.throwIfAborted();
       if (!(reason instanceof EtcdkeepError || reason instanceof NotYet)) throw reason;
-      observed = messageOf(reason);
+      observed = await withContainer(run, messageOf(reason));
     }
     const elapsedMs = performance.now() - started;
     report({ kind: 'waiting-for-etcd', elapsedMs, observed });
     if (elapsedMs >= plan.serveTimeoutMs) throw await notServing(run, observed);
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/**
+ * What was observed, and whether there is an etcd at all. A kubelet that has seen the manifest go has the API server delete the
+ * pod, which takes 34 s to fail without an etcd, and does not look at its manifests before (kubelet_pods.go, HandlePodCleanups).
+ */
+async function withContainer({ host, plan }: Run, observed: string): Promise<string> {
+  const [container = 'etcd'] = plan.etcd.containers;
+  const running = await runningContainers(host, [container]);
+  return running?.length === 0 ? `no container ${container} runs yet; ${observed}` : observed;
 }
 
 async function ask(run: Run): Promise<Served> {

@@ -75,14 +75,7 @@ export class ControlGroups {
 
   /** Those below each one's as well. */
   #groups(): string[] {
-    return hierarchies()
-      .map((hierarchy) => join(hierarchy, this.#name))
-      .filter((group) => existsSync(group))
-      .flatMap((group) => {
-        const below = readdirSync(group, { recursive: true, withFileTypes: true });
-        const directories = below.filter((entry) => entry.isDirectory());
-        return [group, ...directories.map(({ parentPath, name }) => join(parentPath, name))];
-      });
+    return hierarchies().flatMap((hierarchy) => withThoseBelow(join(hierarchy, this.#name)));
   }
 }
 
@@ -92,13 +85,23 @@ function hierarchies(): string[] {
     .filter((path) => existsSync(join(path, 'tasks')));
 }
 
+/** A group and all below it; nothing of one that is removed meanwhile, as those of pods are. */
+function withThoseBelow(group: string): string[] {
+  const entries = unlessGone([], () => readdirSync(group, { withFileTypes: true }));
+  const directories = entries.filter((entry) => entry.isDirectory());
+  return [group, ...directories.flatMap(({ name }) => withThoseBelow(join(group, name)))];
+}
+
 function processesIn(group: string): number[] {
+  const text = unlessGone('', () => readFileSync(join(group, 'cgroup.procs'), 'utf8'));
+  return text.split('\n').filter(Boolean).map(Number);
+}
+
+function unlessGone<T>(otherwise: T, read: () => T): T {
   try {
-    const text = readFileSync(join(group, 'cgroup.procs'), 'utf8');
-    return text.split('\n').filter(Boolean).map(Number);
+    return read();
   } catch (error) {
-    // It has been removed meanwhile.
-    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code!)) return [];
+    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code!)) return otherwise;
     throw error;
   }
 }
