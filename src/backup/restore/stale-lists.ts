@@ -42,7 +42,11 @@ const object = z.object({
 });
 const listSchema = z.object({
   metadata: z.object({ resourceVersion: z.string().regex(/^\d+$/) }),
-  items: z.array(object),
+  // An empty list of metadata has null.
+  items: z
+    .array(object)
+    .nullish()
+    .transform((items) => items ?? []),
 });
 
 interface Listed {
