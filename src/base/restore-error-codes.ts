@@ -54,6 +54,13 @@ export const RESTORE_ERROR_CODES = {
       'look at the log of etcd; then etcdkeep restore --resume watches on, --rollback goes back',
     retryable: true,
   },
+  'cluster-not-recovered': {
+    exit: 5,
+    when: 'etcd was restored, and the cluster has not recovered yet, or not all of it could be seen.',
+    advice:
+      'what is missing is above; etcdkeep restore --status --watch waits for it, docs/restore.md#has-it-recovered says what each of them waits for',
+    retryable: true,
+  },
   'vendor-script-failed': failed(
     "The host's own cluster-restore.sh is not there, or it has failed.",
     'its output is above; what was kept aside before it ran is named',

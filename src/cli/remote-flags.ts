@@ -9,18 +9,22 @@ import { ETCD_FLAGS, type EtcdFlags } from './etcd-flags.ts';
 import type { HostFlags } from './host-flags.ts';
 import { parseDuration } from './parse.ts';
 
-/** How a host is reached. */
-export interface ReachFlags {
-  readonly node?: string;
-  readonly ssh?: string;
-  readonly executable?: string;
-  readonly image?: string;
-  readonly toNamespace?: string;
+/** How the API is reached. */
+export interface ApiFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly as?: string;
   readonly asGroup?: readonly string[];
   readonly requestTimeout: number;
+}
+
+/** How a host is reached. */
+export interface ReachFlags extends ApiFlags {
+  readonly node?: string;
+  readonly ssh?: string;
+  readonly executable?: string;
+  readonly image?: string;
+  readonly toNamespace?: string;
 }
 
 export interface LeaveFlag {
@@ -34,12 +38,8 @@ export interface RemoteFlags extends ReachFlags, LeaveFlag {
 const text = <const P extends string>(placeholder: P, brief: string) =>
   ({ kind: 'parsed', parse: String, optional: true, placeholder, brief }) as const;
 
-export const REACH_FLAGS = {
-  node: text('name', 'reach this control-plane node through the API; auto: the best one'),
-  ssh: text('user@host', 'reach it by ssh, where there is no API'),
-  executable: text('file', "etcdkeep's executable that is sent to the host"),
-  image: text('name', "the debug pod's image, if not that of the node's etcd"),
-  toNamespace: text('name', "the debug pod's namespace, if not that of etcd"),
+/** kubectl's own. */
+export const API_FLAGS = {
   kubeconfig: text('file', 'as of kubectl'),
   context: text('name', 'as of kubectl'),
   as: text('user', 'as of kubectl: act for this user'),
@@ -58,6 +58,15 @@ export const REACH_FLAGS = {
     placeholder: 'duration',
     brief: 'as of kubectl: for each request of the API',
   },
+} as const;
+
+export const REACH_FLAGS = {
+  node: text('name', 'reach this control-plane node through the API; auto: the best one'),
+  ssh: text('user@host', 'reach it by ssh, where there is no API'),
+  executable: text('file', "etcdkeep's executable that is sent to the host"),
+  image: text('name', "the debug pod's image, if not that of the node's etcd"),
+  toNamespace: text('name', "the debug pod's namespace, if not that of etcd"),
+  ...API_FLAGS,
 } as const;
 
 export const LEAVE_FLAG = {
@@ -95,7 +104,8 @@ export function demandMeaning(flags: ReachFlags & HostFlags): void {
   if (flags.as === undefined) refuse(['asGroup'], 'without --as');
 }
 
-function flagOf(name: string): string {
+/** As it is typed. */
+export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
@@ -132,7 +142,7 @@ export function demandOnePlaceToCheck(
 }
 
 /** @throws EtcdkeepError `kubeconfig-missing`, `kubeconfig-invalid`, `proxy-invalid`, `file-failed` */
-export async function openApi(flags: ReachFlags, context: CommandContext) {
+export async function openApi(flags: ApiFlags, context: CommandContext) {
   const { findApiAccess } = await import('../kubernetes/kubeconfig-files.ts');
   const { ApiClient } = await import('../kubernetes/api-client.ts');
   const { proxyFor, proxyFromEnvironment } = await import('../base/proxy-rules.ts');

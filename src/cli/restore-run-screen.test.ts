@@ -2,15 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { RestoreEvent } from '../backup/restore/events.ts';
 import type { RestorePlan } from '../backup/restore/plan.ts';
 import type { Restored } from '../backup/restore/run.ts';
-import type { RestoreStatus } from '../backup/restore/status.ts';
 import { fakeWorld } from './context.fixture.ts';
 import {
   restoredDocument,
   restoreTeller,
   showRestored,
-  showRestoreStatus,
   showRolledBack,
-  statusDocument,
 } from './restore-run-screen.ts';
 import { type Screen, withScreen } from './screen.ts';
 
@@ -78,51 +75,5 @@ describe('a restore on the screen', () => {
     expect(stdout).toBe(
       'the restore 20261123-170200 is undone: data, static resources and manifest are those of before\n',
     );
-  });
-
-  it('afterwards: what is stale and who waits is said, and unknown is unknown', async () => {
-    const status: RestoreStatus = {
-      plan: PLAN,
-      phase: 'served',
-      journal: [{ at: '2026-11-23T17:02:00Z', step: 'serve', state: 'done' }],
-      etcd: {
-        seen: {
-          version: '3.6.16',
-          revision: 7n,
-          members: [{ name: '', peerUrls: ['https://10.0.1.3:2380'], isLearner: true }],
-          alarms: 0,
-        },
-      },
-      api: {
-        lists: { seen: { compared: 3, stale: ['/api/v1/nodes/gone'] } },
-        operators: { unknown: 'connection refused' },
-        nodes: {
-          seen: [
-            { name: 'a', isReady: true },
-            { name: 'b', isReady: false },
-          ],
-        },
-        pendingRequests: {
-          seen: [{ name: 'csr-1', signer: 'kubernetes.io/kubelet-serving', user: 'system:node:b' }],
-        },
-      },
-      kept: [],
-    };
-    const { stdout } = await printed((screen) => showRestoreStatus(screen, status));
-    expect(stdout.trimEnd().split('\n')).toEqual([
-      'restore     20261123-170200: served',
-      'etcd        3.6.16, revision 7, no alarm',
-      '            not started https://10.0.1.3:2380 (learner)',
-      'lists       STALE: the API server and etcd differ on /api/v1/nodes/gone; restart the API server',
-      'operators   unknown: connection refused',
-      'nodes       1 of 2 ready',
-      '            b is not',
-      'requests    1 certificate requests wait for you to decide',
-      '            csr-1  kubernetes.io/kubelet-serving  system:node:b',
-    ]);
-    expect(statusDocument(status)).toMatchObject({
-      phase: 'served',
-      etcd: { seen: { revision: '7' } },
-    });
   });
 });

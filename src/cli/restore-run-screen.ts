@@ -1,12 +1,10 @@
-// How a restore looks while it is carried out, at its end, and afterwards.
+// How a restore looks while it is carried out, and at its end.
 
 import type { RestoreReport } from '../backup/restore/events.ts';
 import type { StepName } from '../backup/restore/journal.ts';
 import type { Kept } from '../backup/restore/kept.ts';
 import type { RestorePlan } from '../backup/restore/plan.ts';
 import type { Restored } from '../backup/restore/run.ts';
-import type { Seen } from '../backup/restore/seen.ts';
-import type { RestoreStatus } from '../backup/restore/status.ts';
 import { formatBytes, formatClock, formatCount } from '../base/units.ts';
 import type { Screen } from './screen.ts';
 
@@ -98,64 +96,6 @@ export function showRolledBack(screen: Screen, { stamp }: RestorePlan): void {
   );
 }
 
-/** What a host can see of a restored cluster. */
-export function showRestoreStatus(
-  screen: Screen,
-  { plan, phase, etcd, api, kept }: RestoreStatus,
-): void {
-  screen.answer(`restore     ${plan.stamp}: ${phase}`);
-  answerSeen(screen, 'etcd', etcd, ({ version, revision, members, alarms }) => [
-    `${version}, revision ${revision}, ${alarms === 0 ? 'no alarm' : `${alarms} ALARMS`}`,
-    ...members.map(
-      ({ name, peerUrls, isLearner }) =>
-        `${name || 'not started'} ${peerUrls.join(' ')}${isLearner ? ' (learner)' : ''}`,
-    ),
-  ]);
-  answerSeen(screen, 'lists', api.lists, ({ compared, stale }) =>
-    stale.length === 0
-      ? [`the API server and etcd agree on ${formatCount(compared)} objects`]
-      : [
-          `STALE: the API server and etcd differ on ${stale.slice(0, 5).join(', ')}; restart the API server`,
-        ],
-  );
-  answerSeen(screen, 'operators', api.operators, (operators) => {
-    const busy = operators.filter(
-      ({ available, progressing, degraded }) =>
-        available !== 'True' || progressing !== 'False' || degraded !== 'False',
-    );
-    return [
-      `${operators.length - busy.length} of ${operators.length} at rest`,
-      ...busy.map(
-        (one) =>
-          `${one.name}: Available=${one.available} Progressing=${one.progressing} Degraded=${one.degraded}`,
-      ),
-    ];
-  });
-  answerSeen(screen, 'nodes', api.nodes, (nodes) => [
-    `${nodes.filter(({ isReady }) => isReady).length} of ${nodes.length} ready`,
-    ...nodes.filter(({ isReady }) => !isReady).map(({ name }) => `${name} is not`),
-  ]);
-  answerSeen(screen, 'requests', api.pendingRequests, (requests) => [
-    `${requests.length} certificate requests wait for you to decide`,
-    ...requests.map(({ name, signer, user }) => `${name}  ${signer}  ${user}`),
-  ]);
-  showKept(screen, kept);
-}
-
-/** As `--output json` gives it. */
-export function statusDocument({ plan, phase, journal, etcd, api, kept }: RestoreStatus): object {
-  const member =
-    'seen' in etcd ? { seen: { ...etcd.seen, revision: `${etcd.seen.revision}` } } : etcd;
-  return {
-    stamp: plan.stamp,
-    phase,
-    etcd: member,
-    ...api,
-    kept,
-    journal: journal.map(({ at, step, state }) => ({ at, step, state })),
-  };
-}
-
 /** As `--output json` gives it. */
 export function restoredDocument({ plan, served, kept }: Restored): object {
   const { version, revision, keys, compared } = served;
@@ -169,21 +109,11 @@ export function restoredDocument({ plan, served, kept }: Restored): object {
   };
 }
 
-function showKept(screen: Screen, kept: readonly Kept[]): void {
+/** What is left of the time before. */
+export function showKept(screen: Screen, kept: readonly Kept[]): void {
   for (const [index, { path, kind, bytes }] of kept.entries()) {
     screen.tell(index === 0 ? 'kept' : '', `${path}  ${kind} of before, ${formatBytes(bytes)}`);
   }
   if (kept.length === 0) return;
   screen.tellMore('delete it when operators and nodes are well and a new backup is proven');
-}
-
-function answerSeen<T>(
-  screen: Screen,
-  noun: string,
-  what: Seen<T>,
-  words: (seen: T) => readonly string[],
-): void {
-  const lines = 'seen' in what ? words(what.seen) : [`unknown: ${what.unknown}`];
-  for (const [index, line] of lines.entries())
-    screen.answer(`${(index === 0 ? noun : '').padEnd(12)}${line}`);
 }

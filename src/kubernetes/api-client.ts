@@ -41,18 +41,27 @@ interface ApiRequest {
   readonly path: string;
   readonly body: object | undefined;
   readonly signal: AbortSignal;
+  /** Defaults to whole objects, as JSON. */
+  readonly accept?: string;
 }
 
 interface Answer {
   readonly status: number;
   readonly text: string;
+  /** The server's clock, as it wrote it. */
+  readonly date?: string | undefined;
 }
+
+/** Of each object of a list its metadata alone (kubernetes.io, "Receiving resources as Tables" and on; from 1.15 on). */
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 
 export class ApiClient {
   readonly access: ApiAccess;
   readonly #options: ApiOptions;
   readonly #agent: Agent;
   #credentials: Credentials | undefined;
+  #serverTime: Date | undefined;
 
   /** @throws EtcdkeepError `proxy-invalid` */
   constructor(access: ApiAccess, options: ApiOptions) {
@@ -66,6 +75,11 @@ export class ApiClient {
     return this.access.server.origin;
   }
 
+  /** Its clock, at the last answer; undefined if it has not told. */
+  get serverTime(): Date | undefined {
+    return this.#serverTime;
+  }
+
   /**
    * Gets one object.
    * @param path `/apis/config.openshift.io/v1/clusteroperators/etcd`
@@ -74,6 +88,28 @@ export class ApiClient {
    */
   get(path: string): Promise<unknown> {
     return this.request('GET', path);
+  }
+
+  /**
+   * Gets an object, or a list, with nothing but metadata in it.
+   * @throws as `get`
+   */
+  getMetadata(path: string, kind: 'object' | 'list'): Promise<unknown> {
+    const accept = kind === 'list' ? METADATA_LIST : METADATA;
+    const { signal } = this.#options;
+    return this.#request({ method: 'GET', path, body: undefined, signal, accept });
+  }
+
+  /**
+   * Gets text, whether it is an answer of success or not: of `/readyz?verbose`.
+   * @throws EtcdkeepError `api-unreachable`, `api-unauthorized`, `api-forbidden`, `credential-plugin-failed`; the signal's reason
+   */
+  async getText(path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const { signal } = this.#options;
+    const request = { method: 'GET', path, body: undefined, signal, accept: '*/*' } as const;
+    const { status, text } = await this.#sendAsKnown(request);
+    if (status !== 401 && status !== 403) return { status, text };
+    throw ApiRefusal.of(status, parseJson(text), this.endpoint);
   }
 
   /**
@@ -94,12 +130,7 @@ export class ApiClient {
   }
 
   async #request(request: ApiRequest): Promise<unknown> {
-    let answer = await this.#send(request);
-    if (answer.status === 401 && this.access.plugin !== undefined) {
-      this.#credentials = undefined;
-      answer = await this.#send(request);
-    }
-    const { status, text } = answer;
+    const { status, text } = await this.#sendAsKnown(request);
     const parsed = parseJson(text);
     if (status >= 200 && status < 300 && parsed !== undefined) return parsed;
     throw ApiRefusal.of(status, parsed, this.endpoint);
@@ -150,13 +181,26 @@ export class ApiClient {
     );
   }
 
-  async #send({ method, path, body, signal }: ApiRequest): Promise<Answer> {
+  /** Once more with new credentials where a plugin gives them. */
+  async #sendAsKnown(request: ApiRequest): Promise<Answer> {
+    let answer = await this.#send(request);
+    if (answer.status === 401 && this.access.plugin !== undefined) {
+      this.#credentials = undefined;
+      answer = await this.#send(request);
+    }
+    const time = new Date(answer.date ?? '');
+    if (!Number.isNaN(time.getTime())) this.#serverTime = time;
+    return answer;
+  }
+
+  async #send(request: ApiRequest): Promise<Answer> {
+    const { method, path, body, signal, accept = 'application/json' } = request;
     const { timeoutMs } = this.#options;
     const connection = await this.connection();
     const timeout = AbortSignal.timeout(timeoutMs);
     const headers = {
       ...connection.headers,
-      accept: 'application/json',
+      accept,
       ...contentType(method, body),
     };
     try {
@@ -228,6 +272,7 @@ function exchange(url: URL, options: RequestOptions, body: object | undefined) {
         resolve({
           status: response.statusCode ?? 0,
           text: Buffer.concat(chunks).toString('utf8'),
+          date: response.headers.date,
         });
       });
     });

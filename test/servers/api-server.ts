@@ -21,6 +21,8 @@ const READY_INTERVAL_MS = 100;
 export interface ApiServerOptions {
   /** More names that its certificate is for. */
   readonly names?: readonly string[];
+  /** More of its flags. */
+  readonly flags?: readonly string[];
 }
 
 export class ApiServer extends ApiRequests {
@@ -84,7 +86,7 @@ export class ApiServer extends ApiRequests {
 /** Starts one and waits until it is ready. */
 export async function startApiServer(
   etcd: EtcdCluster,
-  { names = [] }: ApiServerOptions = {},
+  { names = [], flags = [] }: ApiServerOptions = {},
 ): Promise<ApiServer> {
   const found = await findApiServer();
   if ('reason' in found) throw new Error(`kube-apiserver cannot be had: ${found.reason}`);
@@ -102,7 +104,8 @@ export async function startApiServer(
     usages: ['client'],
   });
   const log = openSync(join(directory, 'log'), 'a');
-  const args = flags(etcd, { address, ca: authority.cert, serving, signing });
+  const own = { address, ca: authority.cert, serving, signing };
+  const args = [...flagsFor(etcd, own), ...flags];
   const child = spawnServer(found.path, args, cleanEnvironment(), log);
   closeSync(log);
   const server = new ApiServer({
@@ -125,7 +128,7 @@ export async function startApiServer(
   }
 }
 
-function flags(
+function flagsFor(
   { endpoints, member }: EtcdCluster,
   own: {
     readonly address: string;

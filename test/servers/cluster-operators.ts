@@ -1,4 +1,4 @@
-// OpenShift's ClusterOperators on a plain API server, as far as they say whether one is progressing.
+// OpenShift's ClusterOperators on a plain API server, as far as they say whether one is progressing, or degraded.
 import type { ApiRequests, CustomKind } from './api-requests.ts';
 
 const GROUP = 'config.openshift.io';
@@ -28,16 +28,18 @@ export async function createClusterOperators(server: ApiRequests): Promise<void>
   }
 }
 
-/** Sets the condition as an operator does. */
+/** Sets its conditions as an operator does. */
 export async function setProgressing(
   server: ApiRequests,
   name: (typeof OPERATORS)[number],
   status: 'True' | 'False' | 'Unknown',
   message = '',
+  degraded: 'True' | 'False' = 'False',
 ): Promise<void> {
   const conditions = [
     { type: 'Available', status: 'True', reason: 'AsExpected', message: '' },
     { type: 'Progressing', status, reason: 'NodeInstaller', message },
+    { type: 'Degraded', status: degraded, reason: 'NodeInstaller', message: '' },
   ];
   await server.apply(`${PATH}/${name}/status`, { ...named(name), status: { conditions } });
 }

@@ -2,12 +2,16 @@
 
 import { EtcdkeepError } from '../../base/errors.ts';
 
-/** What was seen, or why it could not be. */
-export type Seen<T> = { readonly seen: T } | { readonly unknown: string };
+/** What was seen, or why it could not be; `isForbidden` if whoever asks may not ask that. */
+export type Seen<T> =
+  | { readonly seen: T }
+  | { readonly unknown: string; readonly isForbidden?: true };
 
 /** What a question came to. */
 export function seen<T>(answer: T | EtcdkeepError): Seen<T> {
-  return answer instanceof EtcdkeepError ? { unknown: answer.message } : { seen: answer };
+  if (!(answer instanceof EtcdkeepError)) return { seen: answer };
+  const { message: unknown, code } = answer;
+  return code === 'api-forbidden' ? { unknown, isForbidden: true } : { unknown };
 }
 
 /** Asks. What it fails with is why it is unknown; the signal's reason goes on. */

@@ -69,7 +69,7 @@ export async function statusOf(
         client instanceof EtcdkeepError
           ? { unknown: client.message }
           : await ask(() => askMember(client)),
-      api: await askApi(api, client, host.layout),
+      api: await askApi(api, client, { layout: host.layout, now: options.now }),
       kept: await keptOf(host, plan),
     };
   } finally {

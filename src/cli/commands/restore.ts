@@ -16,17 +16,15 @@ import {
   restoredDocument,
   restoreTeller,
   showRestored,
-  showRestoreStatus,
   showRolledBack,
-  statusDocument,
 } from '../restore-run-screen.ts';
 import { planDocument, showLastResort, showPlan } from '../restore-screen.ts';
 import { type Screen, withScreen } from '../screen.ts';
 import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { TOOL } from '../version.ts';
+import { demandStatus, STATUS_FLAGS, type StatusFlags, showStatus } from './restore-status.ts';
 
-interface Flags extends EtcdFlags, StoredFlags, OutputFlags {
-  readonly root?: string;
+interface Flags extends EtcdFlags, StoredFlags, OutputFlags, StatusFlags {
   /** Stamp of an earlier run; empty for the newest. */
   readonly resume?: string;
   readonly rollback?: string;
@@ -46,8 +44,9 @@ async function run(this: CommandContext, flags: Flags, backup?: string): Promise
       advice: 'etcdkeep restore BACKUP shows what it would do before it does it',
     });
   }
+  demandStatus(flags, flags.status);
   if (backup !== undefined) await restoreFrom(this, flags, backup);
-  else if (flags.status !== undefined) await showProgress(this, flags, flags.status);
+  else if (flags.status !== undefined) await showStatus(this, flags, flags.status);
   else await goOn(this, flags);
 }
 
@@ -119,7 +118,7 @@ async function carryOutPlan(
 /** --resume and --rollback: what was agreed to is in the journal. */
 async function goOn(context: CommandContext, { root, ...flags }: Flags): Promise<void> {
   await withScreen(context, flags, async (screen) => {
-    const host = await hostOf(context, root, 'restored');
+    const host = await hostOf(context, root);
     const options = await runOptions(context, screen);
     if (flags.resume !== undefined) {
       const { resume } = await import('../../backup/restore/carry-out.ts');
@@ -135,30 +134,10 @@ async function goOn(context: CommandContext, { root, ...flags }: Flags): Promise
   });
 }
 
-async function showProgress(
-  context: CommandContext,
-  { root, ...flags }: Flags,
-  stamp: string,
-): Promise<void> {
-  await withScreen(context, flags, async (screen) => {
-    const host = await hostOf(context, root, 'checked');
-    const { statusOf } = await import('../../backup/restore/status.ts');
-    screen.progress.start('looking');
-    const status = await statusOf(host, stampOf(stamp), context);
-    screen.progress.start('');
-    showRestoreStatus(screen, status);
-    screen.document(statusDocument(status));
-  });
-}
-
-async function hostOf(
-  { uid }: CommandContext,
-  root: string | undefined,
-  what: 'checked' | 'restored',
-) {
+async function hostOf({ uid }: CommandContext, root: string | undefined) {
   const { requireRoot } = await import('../../backup/check.ts');
   const { findRestoredHost } = await import('../../backup/restore/own-host.ts');
-  requireRoot(uid, what);
+  requireRoot(uid, 'restored');
   return await findRestoredHost(root);
 }
 
@@ -254,7 +233,8 @@ export const restore = buildCommand({
       },
       resume: earlier('go on with a restore that was cut off'),
       rollback: earlier('undo a restore, as long as etcd has not opened the restored data'),
-      status: earlier('say how far the cluster has recovered'),
+      status: earlier('say how far the cluster has recovered: on the host, or from a workstation'),
+      ...STATUS_FLAGS,
       ...ROOT_FLAG,
       ...STORED_FLAGS,
       ...SKIP_CHECK_FLAG,
@@ -280,9 +260,10 @@ export const restore = buildCommand({
       "costs and how it is undone; and does nothing until this host's name is typed, or with --yes.",
       'BACKUP is also a snapshot alone, or what an earlier restore has kept (member-before-STAMP).',
       'The checks and what it means to leave one out are in docs/checks.md.',
+      'With --status it only looks: through the API where a kubeconfig is named, or where this is no control-plane host.',
       '',
-      'Exit status: 0 done (with --plan: it could be), 3 refused and nothing changed, 4 the backup cannot be',
-      'read, 1 failed, 2 usage.',
+      'Exit status: 0 done (with --plan: it could be; with --status: the cluster has recovered), 3 refused and nothing',
+      'changed, 4 the backup cannot be read, 5 it has not recovered yet, 1 failed, 2 usage.',
     ].join('\n'),
   },
 });
