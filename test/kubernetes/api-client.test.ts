@@ -35,6 +35,28 @@ describeWithApiServer('a client of an API server', () => {
     });
   });
 
+  it('reads metadata alone, text, and the clock of the server', async () => {
+    const client = await make();
+    expect(client.serverTime).toBeUndefined();
+    await client.request('POST', CONFIGMAPS, configMap('large'));
+    const one = await client.getMetadata(`${CONFIGMAPS}/large`, 'object');
+    expect(one).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'large' } });
+    expect(one).not.toHaveProperty('data');
+    const { kind, items } = (await client.getMetadata(CONFIGMAPS, 'list')) as {
+      kind: string;
+      items: { metadata: { name: string } }[];
+    };
+    expect(kind).toBe('PartialObjectMetadataList');
+    expect(items.map(({ metadata }) => metadata.name)).toContain('large');
+    await client.request('DELETE', `${CONFIGMAPS}/large`);
+    const { status, text } = await client.getText('/readyz?verbose');
+    expect(status).toBe(200);
+    expect(text).toMatch(/^\[\+\]etcd ok$/m);
+    expect(Math.abs(client.serverTime!.getTime() - Date.now())).toBeLessThan(20_000);
+    const stranger = await make({ ...NOBODY, token: 'of-yesterday' });
+    await expect(stranger.getText('/readyz')).rejects.toMatchObject({ code: 'api-unauthorized' });
+  });
+
   it('a token that has expired, or is of another cluster, is named so', async () => {
     const client = await make({ ...NOBODY, token: 'of-yesterday' });
     await expect(client.get(CONFIGMAPS)).rejects.toMatchObject({

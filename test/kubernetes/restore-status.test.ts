@@ -1,23 +1,18 @@
 // How far a restored cluster has recovered, asked of a real API server as a workstation asks it: what is missing, and what is
 // not known, is exit code 5 until it is there.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { statusPermissions } from '../../src/backup/restore/cluster-status.ts';
 import { type Permission, permissionWords } from '../../src/kubernetes/access-review.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { runCli, startCli } from '../cli/run.ts';
-import { directoryForTest } from '../cli/scene.ts';
 import { noTerminal, onTerminal } from '../cli/terminal.ts';
-import { kubeconfigText } from '../fixtures/kubeconfig.ts';
 import type { ApiRequests } from '../servers/api-requests.ts';
 import { setProgressing } from '../servers/cluster-operators.ts';
 import type { CommandResult } from '../servers/command.ts';
 import { temporaryDirectory } from '../servers/directories.ts';
 import { apiServerForSuite, describeWithApiServer, etcdForSuite } from '../servers/for-vitest.ts';
-import { CertificateAuthority } from '../servers/pki.ts';
 import {
   createEtcdPod,
   createRecoveredCluster,
@@ -31,7 +26,6 @@ import {
   setNode,
   withdrawRequest,
 } from '../servers/recovered-cluster.ts';
-import { tokenKubeconfig } from './role.ts';
 
 const SERVING = 'kubernetes.io/kubelet-serving';
 
@@ -288,61 +282,6 @@ describeWithApiServer('restore --status from a workstation', () => {
         expect(row?.split('|')[2], resource).toContain(verb);
       }
     });
-  });
-
-  it('an API server that refuses connections is not there yet', async () => {
-    const closed = api().kubeconfig(api().url.replace(':6443', ':6444'));
-    const outcome = await runCli(flags(fileOf('closed', closed)));
-    const { message } = expectFailure(outcome, 'cluster-not-recovered', 5);
-    expect(message).toMatch(/API server: unknown; etcd: unknown; /);
-    expect(outcome.stdout).toMatch(/^ready {7}unknown: .*connection refused$/m);
-  });
-
-  it('an API server without its etcd is not there yet', async () => {
-    etcd().member.signal('SIGSTOP');
-    try {
-      const outcome = await status('--request-timeout=1s');
-      const { message } = expectFailure(outcome, 'cluster-not-recovered', 5);
-      expect(message).toContain('lists: unknown');
-    } finally {
-      etcd().member.signal('SIGCONT');
-    }
-    await settled(() => api().isReady());
-  });
-
-  // A mock: an API server answers so for a moment only, and there is no load balancer here.
-  it.each([
-    ['429', 429, '{"kind":"Status","message":"storage is (re)initializing","code":429}'],
-    ['503 of a load balancer', 503, '<html>503 Service Unavailable</html>'],
-  ])('an API server that answers %s to all is not there yet', async (_, code, body) => {
-    const authority = await CertificateAuthority.create(directoryForTest(), 'mock');
-    const names = ['127.0.0.1'];
-    const pair = await authority.issue('serving', { commonName: 'mock', names });
-    const [ca, cert, key] = [authority.cert, pair.cert, pair.key].map((path) => readFileSync(path));
-    const mock = createServer({ cert, key }, (_request, response) => {
-      response.writeHead(code).end(body);
-    });
-    await new Promise<void>((resolve) => mock.listen(0, '127.0.0.1', resolve));
-    const server = `https://127.0.0.1:${(mock.address() as AddressInfo).port}`;
-    const path = fileOf('mock', kubeconfigText({ server, ca: ca!, cert: cert!, key: key! }));
-    const outcome = await runCli(flags(path));
-    mock.close();
-    const { message } = expectFailure(outcome, 'cluster-not-recovered', 5);
-    expect(message).toContain('nodes: unknown');
-    expect(outcome.stdout).toContain(`ready       unknown: the API server answered ${code} `);
-  });
-
-  it('a kubeconfig that has expired, or is of another cluster, is an error at once', async () => {
-    const token = tokenKubeconfig(api().url, readFileSync(api().ca), 'of-yesterday');
-    const expired = await runCli(flags(fileOf('expired', token), ['--watch']));
-    const { rows } = expectFailure(expired, 'api-unauthorized');
-    expect(rows.get('do')).toContain('one made since the backup is gone');
-    const other = await CertificateAuthority.create(directoryForTest(), 'another');
-    const pair = await other.issue('admin', { commonName: 'system:admin' });
-    const [ca, cert, key] = [other.cert, pair.cert, pair.key].map((path) => readFileSync(path));
-    const foreign = kubeconfigText({ server: api().url, ca: ca!, cert: cert!, key: key! });
-    const wrong = await runCli(flags(fileOf('foreign', foreign), ['--watch']));
-    expectFailure(wrong, 'api-unreachable');
   });
 });
 

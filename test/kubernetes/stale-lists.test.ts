@@ -36,16 +36,16 @@ describeWithApiServer('lists after a restore that does not raise revisions', () 
     afterAll(() => server?.stop());
 
     it('agree before it, while things come and go', async () => {
-      let isOver = false;
+      const over = new AbortController();
       const changing = (async () => {
-        for (let count = 0; !isOver; count += 1) {
+        for (let count = 0; !over.signal.aborted; count += 1) {
           await api().apply(`${CONFIGMAPS}/busy`, configMap('busy', `${count}`));
           await api().request('POST', CONFIGMAPS, configMap(`fleeting-${count}`, ''));
           await api().request('DELETE', `${CONFIGMAPS}/fleeting-${count}`);
         }
       })();
       const compared = await compareWithReads(await make()).finally(() => {
-        isOver = true;
+        over.abort();
         return changing;
       });
       expect(compared.stale).toEqual([]);

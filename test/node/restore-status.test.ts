@@ -52,12 +52,6 @@ describeWithNode('restore --status from a workstation, OpenShift layout', () => 
 
   it('the kubelet is gone: the node is not ready, and is followed until it is', async () => {
     await node().kubelet.stop();
-    const run = startCli(['restore', '--status', '--watch', '--kubeconfig', node().kubeconfig], {
-      timeoutMs: 200_000,
-    });
-    // At once it is as well as before, as far as anybody can tell.
-    const first = await run.outcome;
-    expect(first.code, first.stderr).toBe(0);
     await vi.waitFor(async () => expect(await missing()).toMatch(/(; |: )nodes: master-0/), {
       timeout: 120_000,
       interval: 2000,
@@ -83,8 +77,9 @@ describeWithNode('restore --status from a workstation, OpenShift layout', () => 
     await kubectl('create', 'namespace', 'made-since');
     expect((await status()).code).toBe(0);
 
+    // The kubelet, which cannot ask the API server meanwhile, takes up to two minutes to start etcd again.
     const restored = node().run([ETCDKEEP_ON_NODE, 'restore', '--yes', BACKUPS], {
-      timeoutMs: 200_000,
+      timeoutMs: 300_000,
     });
     const run = startCli(['restore', '--status', '--watch', '--kubeconfig', node().kubeconfig], {
       timeoutMs: 200_000,
@@ -110,7 +105,7 @@ describeWithNode('restore --status from a workstation, OpenShift layout', () => 
     expect(host.stdout).toMatch(/^restore {5}\d{8}-\d{6}: served$/m);
     const gone = await node().kubectl(['get', 'namespace', 'made-since']);
     expect(gone.stderr).toContain('NotFound');
-  });
+  }, 600_000);
 });
 
 describeWithNode('restore --status from a workstation, kubeadm layout', () => {

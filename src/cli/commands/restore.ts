@@ -19,10 +19,10 @@ import {
   showRolledBack,
 } from '../restore-run-screen.ts';
 import { planDocument, showLastResort, showPlan } from '../restore-screen.ts';
+import { demandStatus, STATUS_FLAGS, type StatusFlags, showStatus } from '../restore-status.ts';
 import { type Screen, withScreen } from '../screen.ts';
 import { STORED_FLAGS, type StoredFlags } from '../stored-flags.ts';
 import { TOOL } from '../version.ts';
-import { demandStatus, STATUS_FLAGS, type StatusFlags, showStatus } from './restore-status.ts';
 
 interface Flags extends EtcdFlags, StoredFlags, OutputFlags, StatusFlags {
   /** Stamp of an earlier run; empty for the newest. */

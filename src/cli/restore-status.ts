@@ -1,13 +1,13 @@
 // etcdkeep restore --status: how far a restored cluster has recovered, seen from one of its hosts or through its API.
 
-import type { Missing } from '../../backup/restore/recovery.ts';
-import { EtcdkeepError } from '../../base/errors.ts';
-import type { Host } from '../../controlplane/host.ts';
-import type { OutputFlags } from '../common-flags.ts';
-import type { CommandContext } from '../context.ts';
-import { ETCD_FLAGS, type EtcdFlags } from '../etcd-flags.ts';
-import { parseDuration } from '../parse.ts';
-import { API_FLAGS, type ApiFlags, flagOf, openApi } from '../remote-flags.ts';
+import type { Missing } from '../backup/restore/recovery.ts';
+import { EtcdkeepError } from '../base/errors.ts';
+import type { Host } from '../controlplane/host.ts';
+import type { OutputFlags } from './common-flags.ts';
+import type { CommandContext } from './context.ts';
+import { ETCD_FLAGS, type EtcdFlags } from './etcd-flags.ts';
+import { parseDuration } from './parse.ts';
+import { API_FLAGS, type ApiFlags, flagOf, openApi } from './remote-flags.ts';
 import {
   clusterDocument,
   concludeStatus,
@@ -15,8 +15,8 @@ import {
   showClusterStatus,
   showRestoreStatus,
   statusDocument,
-} from '../restore-status-screen.ts';
-import { type Screen, withScreen } from '../screen.ts';
+} from './restore-status-screen.ts';
+import { type Screen, withScreen } from './screen.ts';
 
 export interface StatusFlags extends ApiFlags {
   readonly root?: string;
@@ -93,8 +93,8 @@ export async function showStatus(
 
 /** Undefined if this is none, and there is a kubeconfig to go by. */
 async function hostHere({ uid, process }: CommandContext, flags: Flags): Promise<Host | undefined> {
-  const { requireRoot } = await import('../../backup/check.ts');
-  const { findRestoredHost } = await import('../../backup/restore/own-host.ts');
+  const { requireRoot } = await import('../backup/check.ts');
+  const { findRestoredHost } = await import('../backup/restore/own-host.ts');
   const isHost = OF_HOST.some((one) => flags[one] !== undefined);
   if (isHost) requireRoot(uid, 'checked');
   try {
@@ -104,7 +104,7 @@ async function hostHere({ uid, process }: CommandContext, flags: Flags): Promise
   } catch (reason) {
     const isNone = reason instanceof EtcdkeepError && reason.code === 'not-a-control-plane-host';
     if (!isNone || isHost) throw reason;
-    const { findApiAccess } = await import('../../kubernetes/kubeconfig-files.ts');
+    const { findApiAccess } = await import('../kubernetes/kubeconfig-files.ts');
     const { env } = process;
     await findApiAccess({ kubeconfig: undefined, context: undefined, env }).catch(
       (missing: unknown) => {
@@ -126,8 +126,8 @@ async function showOnHost(
   flags: Flags,
   { screen, host, stamp }: { readonly screen: Screen; readonly host: Host; readonly stamp: string },
 ): Promise<EtcdkeepError | undefined> {
-  const { statusOf } = await import('../../backup/restore/status.ts');
-  const { missingOnHost } = await import('../../backup/restore/recovery.ts');
+  const { statusOf } = await import('../backup/restore/status.ts');
+  const { missingOnHost } = await import('../backup/restore/recovery.ts');
   const look = () => statusOf(host, stamp === '' ? undefined : stamp, context);
   const { status, missing } = await followed(context, flags, {
     screen,
@@ -143,8 +143,8 @@ async function showFromElsewhere(
   flags: Flags,
   screen: Screen,
 ): Promise<EtcdkeepError | undefined> {
-  const { askCluster } = await import('../../backup/restore/cluster-status.ts');
-  const { missingInCluster } = await import('../../backup/restore/recovery.ts');
+  const { askCluster } = await import('../backup/restore/cluster-status.ts');
+  const { missingInCluster } = await import('../backup/restore/recovery.ts');
   using closing = new DisposableStack();
   const api = await openApi(flags, context);
   closing.defer(() => api.close());
@@ -166,7 +166,7 @@ async function followed<T>(
     readonly judge: (status: T) => readonly Missing[];
   },
 ) {
-  const { follow } = await import('../../backup/restore/follow.ts');
+  const { follow } = await import('../backup/restore/follow.ts');
   const { screen, look, judge } = parts;
   // A program that wants a document, and whoever reads a pipe, want it now.
   const isWatched = process.stdout.isTTY && output === 'text';
