@@ -109,6 +109,8 @@ export function debugPod(request: DebugPodRequest): object {
             request.directory,
             String(PATIENCE_SECONDS),
           ),
+          // What its shell says last is the reason of its end.
+          terminationMessagePolicy: 'FallbackToLogsOnError',
           securityContext: { privileged: true, runAsUser: 0 },
           resources: {
             requests: { cpu: '100m', memory: '128Mi' },

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { ErrorCode } from '../base/error-codes.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import type { ApiClient } from '../kubernetes/api-client.ts';
 import { ApiRefusal, isNotFound } from '../kubernetes/api-refusal.ts';
@@ -45,7 +46,18 @@ const POLL_MS = 500;
 /** For it to be gone, once it was deleted: it has ten seconds to clean up. */
 const END_TIMEOUT_MS = 20_000;
 
+/** For it to be told to go: an API server that was restarted is back by then. */
+const DELETE_TIMEOUT_MS = 30_000;
+
 const RECONNECT_MS = 2000;
+
+/** What is seen of a pod that is there no more. */
+const OF_THE_POD: readonly ErrorCode[] = [
+  'exec-broken',
+  'exec-failed',
+  'node-command-failed',
+  'api-refused',
+];
 
 /** Why a container that waits will not start (k8s.io/kubernetes, pkg/kubelet/images/types.go, kuberuntime). */
 const HOPELESS = [
@@ -61,6 +73,7 @@ const HOPELESS = [
 const podSchema = z.object({
   metadata: z.object({
     name: z.string(),
+    deletionTimestamp: z.string().optional(),
     annotations: z.record(z.string(), z.string()).default({}),
   }),
   status: z.object({
@@ -72,6 +85,9 @@ const podSchema = z.object({
         z.object({
           state: z.object({
             waiting: z
+              .object({ reason: z.string().default(''), message: z.string().default('') })
+              .optional(),
+            terminated: z
               .object({ reason: z.string().default(''), message: z.string().default('') })
               .optional(),
           }),
@@ -133,7 +149,7 @@ export class DebugPod implements NodeShell {
     const pod = new DebugPod(api, request, options);
     try {
       await pod.#waitUntilRunning();
-      await pod.#hold();
+      await pod.explain(() => pod.#hold());
       return pod;
     } catch (reason) {
       await pod[Symbol.asyncDispose]();
@@ -148,14 +164,28 @@ export class DebugPod implements NodeShell {
     return this.#exec(onHost(...command), hasStdin);
   }
 
+  /**
+   * Does something in it.
+   * @throws EtcdkeepError `debug-pod-failed` where it has failed because the pod was deleted, or has ended; else as `work`
+   */
+  async explain<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (reason) {
+      this.#signal.throwIfAborted();
+      if (!(reason instanceof EtcdkeepError) || !OF_THE_POD.includes(reason.code)) throw reason;
+      const why = await this.#whyGone();
+      if (why === undefined) throw reason;
+      throw new EtcdkeepError('debug-pod-failed', `${this.way} ${why}`, { cause: reason });
+    }
+  }
+
   /** Removes it, and what it had on the host. If it cannot that is no error: it ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new EtcdkeepError('exec-broken', 'the debug pod is being removed'));
     await this.#lifeline;
-    const isGone = await this.#api
-      .requestAnyway('DELETE', this.#path)
-      .then(() => this.#waitUntilGone(), isNotFound);
+    const isGone = (await this.#delete()) && (await this.#waitUntilGone());
     if (!isGone) this.#leftBehind(leftBehindWords(this.way));
   }
 
@@ -193,12 +223,12 @@ export class DebugPod implements NodeShell {
     const { node } = this.#request;
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
-      const { status } = await this.#read();
+      const pod = await this.#read();
+      const { status } = pod;
       const waiting = status.containerStatuses[0]?.state.waiting;
       if (status.phase === 'Running') return;
-      if (status.phase === 'Failed' || status.phase === 'Succeeded') {
-        throw failed(node, `it has ended: ${status.message || status.reason || status.phase}`);
-      }
+      const end = endOf(pod);
+      if (end !== undefined) throw failed(node, `it ${end}`);
       const why = [waiting?.reason, waiting?.message].filter(Boolean).join(': ');
       if (HOPELESS.includes(waiting?.reason ?? '')) throw failed(node, why);
       if (performance.now() > deadline) {
@@ -211,6 +241,27 @@ export class DebugPod implements NodeShell {
       await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined);
       this.#signal.throwIfAborted();
     }
+  }
+
+  /** An API server that has gone away comes back within seconds as a rule. @returns whether it was told */
+  async #delete(): Promise<boolean> {
+    const deadline = performance.now() + DELETE_TIMEOUT_MS;
+    for (;;) {
+      const isTold = await this.#api
+        .requestAnyway('DELETE', this.#path)
+        .then(() => true, isNotFound);
+      if (isTold || performance.now() > deadline) return isTold;
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** @returns undefined if it is as it was, or that is not known */
+  async #whyGone(): Promise<string | undefined> {
+    const found = await this.#read().catch((reason: unknown) => reason);
+    if (isNotFound(found)) return 'was deleted by somebody else';
+    const { data } = podSchema.safeParse(found);
+    if (data?.metadata.deletionTimestamp !== undefined) return 'was deleted by somebody else';
+    return data && endOf(data);
   }
 
   /** @returns whether it was seen to be gone */
@@ -245,8 +296,7 @@ export async function sweepDebugPods(api: ApiClient, namespace: string, now: Dat
     .safeParse(await api.get(`${podsPath(namespace)}?${query}`));
   for (const { metadata, status } of data?.items ?? []) {
     const expires = Date.parse(metadata.annotations[EXPIRES] ?? '');
-    const hasEnded = status.phase === 'Failed' || status.phase === 'Succeeded';
-    if (!hasEnded && !(expires < now.getTime())) continue;
+    if (!hasEnded(status) && !(expires < now.getTime())) continue;
     await api.request('DELETE', `${podsPath(namespace)}/${metadata.name}`).catch(unlessGone);
   }
 }
@@ -259,6 +309,18 @@ function podsPath(namespace: string): string {
 function podName(node: string): string {
   const simple = node.replaceAll('.', '').toLowerCase().slice(0, 45).replace(/-+$/, '');
   return `etcdkeep-${simple}-${randomBytes(3).toString('hex')}`;
+}
+
+function hasEnded({ phase }: Pod['status']): boolean {
+  return phase === 'Failed' || phase === 'Succeeded';
+}
+
+/** @returns undefined if it has not ended */
+function endOf({ status }: Pod): string | undefined {
+  if (!hasEnded(status)) return undefined;
+  const { reason, message } = status.containerStatuses[0]?.state.terminated ?? {};
+  const why = status.message || message?.trim().split('\n').at(-1) || status.reason || reason;
+  return `has ended: ${why || status.phase}`;
 }
 
 function failed(node: string, why: string): EtcdkeepError {

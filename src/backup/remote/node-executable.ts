@@ -30,6 +30,7 @@ echo 'it has neither zstd nor gzip' >&2; exit 1
 /** `$3` bytes of what `$2` has packed. The end of stdin cannot be told through every API server. */
 const RECEIVE = `
 umask 077
+export LC_ALL=C
 mkdir -p "$1" && head -c "$3" | "$2" -dc > "$1/etcdkeep" && chmod 700 "$1/etcdkeep" && sha256sum < "$1/etcdkeep"
 `;
 
