@@ -19,9 +19,10 @@ import {
   onHost,
   POD_LABELS,
 } from './debug-pod-manifest.ts';
+import { endOf, hasEnded, type Pod, podSchema, waitOf } from './debug-pod-state.ts';
 import type { LayoutName } from './host.ts';
 import { leftBehindWords, NODE_DIRECTORIES } from './node-directory.ts';
-import type { NodeShell, RunningCommand } from './node-shell.ts';
+import { isDiskFull, type NodeShell, type RunningCommand } from './node-shell.ts';
 
 export interface DebugPodOptions {
   readonly node: ControlPlaneNode;
@@ -51,6 +52,9 @@ const DELETE_TIMEOUT_MS = 30_000;
 
 const RECONNECT_MS = 2000;
 
+/** For its end to be known, once it was seen. */
+const SETTLE_MS = 5000;
+
 /** What is seen of a pod that is there no more. */
 const OF_THE_POD: readonly ErrorCode[] = [
   'exec-broken',
@@ -58,45 +62,6 @@ const OF_THE_POD: readonly ErrorCode[] = [
   'node-command-failed',
   'api-refused',
 ];
-
-/** Why a container that waits will not start (k8s.io/kubernetes, pkg/kubelet/images/types.go, kuberuntime). */
-const HOPELESS = [
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'ErrImageNeverPull',
-  'InvalidImageName',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-];
-
-const podSchema = z.object({
-  metadata: z.object({
-    name: z.string(),
-    deletionTimestamp: z.string().optional(),
-    annotations: z.record(z.string(), z.string()).default({}),
-  }),
-  status: z.object({
-    phase: z.string().default('Pending'),
-    reason: z.string().default(''),
-    message: z.string().default(''),
-    containerStatuses: z
-      .array(
-        z.object({
-          state: z.object({
-            waiting: z
-              .object({ reason: z.string().default(''), message: z.string().default('') })
-              .optional(),
-            terminated: z
-              .object({ reason: z.string().default(''), message: z.string().default('') })
-              .optional(),
-          }),
-        }),
-      )
-      .default([]),
-  }),
-});
-type Pod = z.infer<typeof podSchema>;
 
 export class DebugPod implements NodeShell {
   readonly way: string;
@@ -174,9 +139,9 @@ export class DebugPod implements NodeShell {
     } catch (reason) {
       this.#signal.throwIfAborted();
       if (!(reason instanceof EtcdkeepError) || !OF_THE_POD.includes(reason.code)) throw reason;
-      const why = await this.#whyGone();
+      const why = await this.#whyGone(reason);
       if (why === undefined) throw reason;
-      throw new EtcdkeepError('debug-pod-failed', `${this.way} ${why}`, { cause: reason });
+      throw failed(`${this.way} ${why}`, reason);
     }
   }
 
@@ -201,7 +166,7 @@ export class DebugPod implements NodeShell {
       const command = lifelineCommand(this.directory, randomUUID());
       const lifeline = await this.#exec(command, true);
       const ended = lifeline.exit.then((code) => {
-        throw failed(this.#request.node, `what holds it ended with ${code}`);
+        throw notRunning(this.#request.node, `what holds it ended with ${code}`);
       });
       // Its first word says that the pod knows of it.
       await Promise.race([once(lifeline.stdout, 'data'), ended]);
@@ -225,15 +190,14 @@ export class DebugPod implements NodeShell {
     for (;;) {
       const pod = await this.#read();
       const { status } = pod;
-      const waiting = status.containerStatuses[0]?.state.waiting;
       if (status.phase === 'Running') return;
       const end = endOf(pod);
-      if (end !== undefined) throw failed(node, `it ${end}`);
-      const why = [waiting?.reason, waiting?.message].filter(Boolean).join(': ');
-      if (HOPELESS.includes(waiting?.reason ?? '')) throw failed(node, why);
+      if (end !== undefined) throw notRunning(node, `it ${end}`);
+      const { why, isHopeless } = waitOf(pod);
+      if (isHopeless) throw notRunning(node, why);
       if (performance.now() > deadline) {
         const seconds = START_TIMEOUT_MS / 1000;
-        throw failed(
+        throw notRunning(
           node,
           `it does not run after ${seconds} s: ${why || 'its kubelet says nothing'}`,
         );
@@ -256,12 +220,19 @@ export class DebugPod implements NodeShell {
   }
 
   /** @returns undefined if it is as it was, or that is not known */
-  async #whyGone(): Promise<string | undefined> {
-    const found = await this.#read().catch((reason: unknown) => reason);
-    if (isNotFound(found)) return 'was deleted by somebody else';
-    const { data } = podSchema.safeParse(found);
-    if (data?.metadata.deletionTimestamp !== undefined) return 'was deleted by somebody else';
-    return data && endOf(data);
+  async #whyGone({ code }: EtcdkeepError): Promise<string | undefined> {
+    // What the kubelet refuses is not yet in the API.
+    const patienceMs = code === 'api-refused' ? SETTLE_MS : 0;
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      const found = await this.#read().catch((reason: unknown) => reason);
+      if (isNotFound(found)) return 'was deleted by somebody else';
+      const { data } = podSchema.safeParse(found);
+      if (data?.metadata.deletionTimestamp !== undefined) return 'was deleted by somebody else';
+      const why = data && endOf(data);
+      if (why !== undefined || performance.now() >= deadline) return why;
+      await sleep(POLL_MS);
+    }
   }
 
   /** @returns whether it was seen to be gone */
@@ -280,7 +251,7 @@ export class DebugPod implements NodeShell {
   async #read(): Promise<Pod> {
     const { data } = podSchema.safeParse(await this.#api.get(this.#path));
     if (data !== undefined) return data;
-    throw failed(this.#request.node, 'the API server does not say how it is');
+    throw notRunning(this.#request.node, 'the API server does not say how it is');
   }
 }
 
@@ -311,20 +282,13 @@ function podName(node: string): string {
   return `etcdkeep-${simple}-${randomBytes(3).toString('hex')}`;
 }
 
-function hasEnded({ phase }: Pod['status']): boolean {
-  return phase === 'Failed' || phase === 'Succeeded';
+function notRunning(node: string, why: string): EtcdkeepError {
+  return failed(`the debug pod on ${node} does not run: ${why}`);
 }
 
-/** @returns undefined if it has not ended */
-function endOf({ status }: Pod): string | undefined {
-  if (!hasEnded(status)) return undefined;
-  const { reason, message } = status.containerStatuses[0]?.state.terminated ?? {};
-  const why = status.message || message?.trim().split('\n').at(-1) || status.reason || reason;
-  return `has ended: ${why || status.phase}`;
-}
-
-function failed(node: string, why: string): EtcdkeepError {
-  return new EtcdkeepError('debug-pod-failed', `the debug pod on ${node} does not run: ${why}`);
+function failed(words: string, cause?: EtcdkeepError): EtcdkeepError {
+  const code = isDiskFull(words) ? 'disk-full' : 'debug-pod-failed';
+  return new EtcdkeepError(code, words, { cause });
 }
 
 function orForbidden(namespace: string) {

@@ -20,6 +20,27 @@ for other in "\${1%/*}"/*; do
 done
 `;
 
+/**
+ * For sh: the function that removes the directory `$1`. Whoever still runs the etcdkeep in it is told to end, and cleans up; what one
+ * that was killed has left of a backup that was to stay on the host is found by the file `place` (place-on-node.ts).
+ */
+export const REMOVE_DIRECTORY = `
+remove() {
+  for round in 1 2 3 4 5; do
+    running=
+    for process in /proc/[0-9]*; do
+      [ "$process/exe" -ef "$1/etcdkeep" ] || continue
+      running=yes
+      [ $round -gt 1 ] || kill "\${process#/proc/}"
+    done
+    [ -n "$running" ] || break
+    sleep 1
+  done
+  [ ! -e "$1/place" ] || "$1/etcdkeep" node-agent sweep "$1/place"
+  rm -rf "$1"
+}
+`;
+
 /** What is said where it was not seen to go. @param what in words */
 export function leftBehindWords(what: string): string {
   return `${what} was not seen to go: it ends by itself within ${PATIENCE_SECONDS} s where the host is up`;

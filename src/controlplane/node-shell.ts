@@ -72,9 +72,14 @@ export async function demandOutput(
 /** As a shell has it: of a command that was killed, this and the signal's number. */
 const KILLED = 128;
 
+/** Whether it is said there, in the C library's words for ENOSPC. */
+export function isDiskFull(words: string): boolean {
+  return /no space left on device/i.test(words);
+}
+
 /** The error of a command on the node: `disk-full`, or `node-command-failed` with the last thing that it said. */
 export function nodeCommandFailed(purpose: string, code: number, stderr: string): EtcdkeepError {
-  if (/no space left on device/i.test(stderr)) {
+  if (isDiskFull(stderr)) {
     return new EtcdkeepError(
       'disk-full',
       `cannot ${purpose} on the node: no space is left on the file system`,

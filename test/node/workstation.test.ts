@@ -6,27 +6,10 @@ import { expectFailure } from '../cli/failure.ts';
 import { type CliRun, runCli, startCli } from '../cli/run.ts';
 import { directoryForTest, usedDirectory } from '../cli/scene.ts';
 import { describeWithNode, nodeForSuite } from '../servers/node/for-vitest.ts';
-import type { ControlPlaneNode } from '../servers/node/node.ts';
 import { CHECKOUT, ETCDKEEP_ON_NODE } from './checkout.ts';
+import { leftOn, said, through } from './remote-run.ts';
 
-const MANAGED = ['pods', '-A', '-l', 'app.kubernetes.io/managed-by=etcdkeep', '--no-headers'];
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
-
-/** Flags of a backup through the API of a node. */
-function through(node: ControlPlaneNode, ...flags: readonly string[]): string[] {
-  const defaults = { '--node': node.nodeName, '--kubeconfig': node.kubeconfig };
-  const others = Object.entries(defaults).filter(
-    ([name]) => !flags.some((flag) => flag.startsWith(`${name}=`)),
-  );
-  return ['backup', ...others.flat(), ...flags];
-}
-
-/** What a run may not leave on the node. */
-async function leftOn(node: ControlPlaneNode): Promise<string[]> {
-  const { stdout } = await node.kubectl(['get', ...MANAGED]);
-  const directories = readdirSync(node.path('/var/lib/etcdkeep/nodes'));
-  return [...directories, ...stdout.split('\n').filter((line) => line !== '')];
-}
 
 function recordIn(directory: string) {
   const name = readdirSync(directory).find((one) => /^backup_.*\.json$/.test(one))!;
@@ -250,9 +233,6 @@ describeWithNode('a backup from a workstation, kubeadm layout', () => {
 });
 
 /** Until the snapshot is on its way. */
-async function receiving(run: CliRun): Promise<void> {
-  await vi.waitFor(() => expect(run.stderr).toContain('member      '), {
-    timeout: 60_000,
-    interval: 50,
-  });
+function receiving(run: CliRun): Promise<void> {
+  return said(run, 'member      ');
 }
