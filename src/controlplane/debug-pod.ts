@@ -61,6 +61,8 @@ const OF_THE_POD: readonly ErrorCode[] = [
   'exec-failed',
   'node-command-failed',
   'api-refused',
+  // What runs in it is told to end before it is.
+  'terminated',
 ];
 
 export class DebugPod implements NodeShell {

@@ -14,7 +14,7 @@ export const PATIENCE_SECONDS = 90;
 export const MAKE_DIRECTORY = `
 umask 077
 read -r pid rest < /proc/self/stat
-mkdir -p "$1" && echo "$pid" > "$1/pid" || exit 1
+mkdir -p "$1" && echo "$pid" > "$1/pid" || { rm -rf "$1"; exit 1; }
 for other in "\${1%/*}"/*; do
   [ -e "$other/pid" ] && ! [ -d "/proc/$(cat "$other/pid")" ] && rm -rf "$other"
 done

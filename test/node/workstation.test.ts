@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { expectFailure } from '../cli/failure.ts';
 import { type CliRun, runCli, startCli } from '../cli/run.ts';
 import { directoryForTest, usedDirectory } from '../cli/scene.ts';
@@ -172,25 +172,6 @@ describeWithNode('a backup from a workstation, OpenShift layout', () => {
     expect(readdirSync(directory).sort()).toEqual(names);
     expect(await leftOn(node())).toEqual([]);
   });
-
-  it('killed, what it had on the node ends by itself', async () => {
-    const run = startCli(
-      through(node(), '--dest-dir', directoryForTest(), '--rate-limit=100kB'),
-      LONG,
-    );
-    await receiving(run);
-    run.signal('SIGKILL');
-    await run.outcome;
-    expect(await leftOn(node())).not.toEqual([]);
-    await vi.waitFor(
-      () => expect(readdirSync(node().path('/var/lib/etcdkeep/nodes'))).toEqual([]),
-      { timeout: 120_000, interval: 1000 },
-    );
-    // The pod has ended; the next run removes it, and takes over the Lease.
-    const next = await runCli(through(node(), '--dest-dir', directoryForTest()), LONG);
-    expect(next.code, next.stderr).toBe(0);
-    expect(await leftOn(node())).toEqual([]);
-  }, 240_000);
 
   it('says so when the kubelet goes away meanwhile, and the next one works', async () => {
     const directory = await usedDirectory();
