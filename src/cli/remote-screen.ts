@@ -91,6 +91,9 @@ export class RemoteScreen {
         this.#isVerifying = true;
         screen.progress.advance(event.bytes, event.totalBytes);
         break;
+      case 'leaving-node':
+        screen.progress.start('cleaning up');
+        break;
       case 'host-found':
         // Said already, of the node.
         break;

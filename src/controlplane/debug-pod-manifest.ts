@@ -3,7 +3,7 @@
 // that the node has; nothing of it is run: what it begins with is the host's own chroot, so that an image without a shell will do.
 
 import type { LayoutName } from './host.ts';
-import { MAKE_DIRECTORY, PATIENCE_SECONDS } from './node-directory.ts';
+import { MAKE_DIRECTORY, PATIENCE_SECONDS, REMOVE_DIRECTORY } from './node-directory.ts';
 
 export const CONTAINER = 'etcdkeep';
 
@@ -37,7 +37,8 @@ const SYSTEM_DIRECTORIES = ['usr', 'bin', 'lib'];
  * waits for whoever has made it.
  */
 const MAIN = `
-trap 'rm -rf "$1"; exit 0' TERM INT
+${REMOVE_DIRECTORY}
+trap 'remove "$1"; exit 0' TERM INT
 ${MAKE_DIRECTORY}
 seconds=0
 until [ -e "$1/released" ]; do
@@ -45,7 +46,7 @@ until [ -e "$1/released" ]; do
   seconds=$((seconds + 1))
   [ -e "$1/lifeline" ] || [ $seconds -lt "$2" ] || break
 done
-rm -rf "$1"
+remove "$1"
 `;
 
 /**
@@ -109,6 +110,8 @@ export function debugPod(request: DebugPodRequest): object {
             request.directory,
             String(PATIENCE_SECONDS),
           ),
+          // What its shell says last is the reason of its end.
+          terminationMessagePolicy: 'FallbackToLogsOnError',
           securityContext: { privileged: true, runAsUser: 0 },
           resources: {
             requests: { cpu: '100m', memory: '128Mi' },

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import type { ErrorCode } from '../base/error-codes.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import type { ApiClient } from '../kubernetes/api-client.ts';
 import { ApiRefusal, isNotFound } from '../kubernetes/api-refusal.ts';
@@ -18,9 +19,10 @@ import {
   onHost,
   POD_LABELS,
 } from './debug-pod-manifest.ts';
+import { endOf, hasEnded, type Pod, podSchema, waitOf } from './debug-pod-state.ts';
 import type { LayoutName } from './host.ts';
 import { leftBehindWords, NODE_DIRECTORIES } from './node-directory.ts';
-import type { NodeShell, RunningCommand } from './node-shell.ts';
+import { isDiskFull, type NodeShell, type RunningCommand } from './node-shell.ts';
 
 export interface DebugPodOptions {
   readonly node: ControlPlaneNode;
@@ -45,42 +47,23 @@ const POLL_MS = 500;
 /** For it to be gone, once it was deleted: it has ten seconds to clean up. */
 const END_TIMEOUT_MS = 20_000;
 
+/** For it to be told to go: an API server that was restarted is back by then. */
+const DELETE_TIMEOUT_MS = 30_000;
+
 const RECONNECT_MS = 2000;
 
-/** Why a container that waits will not start (k8s.io/kubernetes, pkg/kubelet/images/types.go, kuberuntime). */
-const HOPELESS = [
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'ErrImageNeverPull',
-  'InvalidImageName',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'RunContainerError',
-];
+/** For its end to be known, once it was seen. */
+const SETTLE_MS = 5000;
 
-const podSchema = z.object({
-  metadata: z.object({
-    name: z.string(),
-    annotations: z.record(z.string(), z.string()).default({}),
-  }),
-  status: z.object({
-    phase: z.string().default('Pending'),
-    reason: z.string().default(''),
-    message: z.string().default(''),
-    containerStatuses: z
-      .array(
-        z.object({
-          state: z.object({
-            waiting: z
-              .object({ reason: z.string().default(''), message: z.string().default('') })
-              .optional(),
-          }),
-        }),
-      )
-      .default([]),
-  }),
-});
-type Pod = z.infer<typeof podSchema>;
+/** What is seen of a pod that is there no more. */
+const OF_THE_POD: readonly ErrorCode[] = [
+  'exec-broken',
+  'exec-failed',
+  'node-command-failed',
+  'api-refused',
+  // What runs in it is told to end before it is.
+  'terminated',
+];
 
 export class DebugPod implements NodeShell {
   readonly way: string;
@@ -133,7 +116,7 @@ export class DebugPod implements NodeShell {
     const pod = new DebugPod(api, request, options);
     try {
       await pod.#waitUntilRunning();
-      await pod.#hold();
+      await pod.explain(() => pod.#hold());
       return pod;
     } catch (reason) {
       await pod[Symbol.asyncDispose]();
@@ -148,14 +131,28 @@ export class DebugPod implements NodeShell {
     return this.#exec(onHost(...command), hasStdin);
   }
 
+  /**
+   * Does something in it.
+   * @throws EtcdkeepError `debug-pod-failed` where it has failed because the pod was deleted, or has ended; else as `work`
+   */
+  async explain<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (reason) {
+      this.#signal.throwIfAborted();
+      if (!(reason instanceof EtcdkeepError) || !OF_THE_POD.includes(reason.code)) throw reason;
+      const why = await this.#whyGone(reason);
+      if (why === undefined) throw reason;
+      throw failed(`${this.way} ${why}`, reason);
+    }
+  }
+
   /** Removes it, and what it had on the host. If it cannot that is no error: it ends by itself. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(new EtcdkeepError('exec-broken', 'the debug pod is being removed'));
     await this.#lifeline;
-    const isGone = await this.#api
-      .requestAnyway('DELETE', this.#path)
-      .then(() => this.#waitUntilGone(), isNotFound);
+    const isGone = (await this.#delete()) && (await this.#waitUntilGone());
     if (!isGone) this.#leftBehind(leftBehindWords(this.way));
   }
 
@@ -171,7 +168,7 @@ export class DebugPod implements NodeShell {
       const command = lifelineCommand(this.directory, randomUUID());
       const lifeline = await this.#exec(command, true);
       const ended = lifeline.exit.then((code) => {
-        throw failed(this.#request.node, `what holds it ended with ${code}`);
+        throw notRunning(this.#request.node, `what holds it ended with ${code}`);
       });
       // Its first word says that the pod knows of it.
       await Promise.race([once(lifeline.stdout, 'data'), ended]);
@@ -193,23 +190,50 @@ export class DebugPod implements NodeShell {
     const { node } = this.#request;
     const deadline = performance.now() + START_TIMEOUT_MS;
     for (;;) {
-      const { status } = await this.#read();
-      const waiting = status.containerStatuses[0]?.state.waiting;
+      const pod = await this.#read();
+      const { status } = pod;
       if (status.phase === 'Running') return;
-      if (status.phase === 'Failed' || status.phase === 'Succeeded') {
-        throw failed(node, `it has ended: ${status.message || status.reason || status.phase}`);
-      }
-      const why = [waiting?.reason, waiting?.message].filter(Boolean).join(': ');
-      if (HOPELESS.includes(waiting?.reason ?? '')) throw failed(node, why);
+      const end = endOf(pod);
+      if (end !== undefined) throw notRunning(node, `it ${end}`);
+      const { why, isHopeless } = waitOf(pod);
+      if (isHopeless) throw notRunning(node, why);
       if (performance.now() > deadline) {
         const seconds = START_TIMEOUT_MS / 1000;
-        throw failed(
+        throw notRunning(
           node,
           `it does not run after ${seconds} s: ${why || 'its kubelet says nothing'}`,
         );
       }
       await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined);
       this.#signal.throwIfAborted();
+    }
+  }
+
+  /** An API server that has gone away comes back within seconds as a rule. @returns whether it was told */
+  async #delete(): Promise<boolean> {
+    const deadline = performance.now() + DELETE_TIMEOUT_MS;
+    for (;;) {
+      const isTold = await this.#api
+        .requestAnyway('DELETE', this.#path)
+        .then(() => true, isNotFound);
+      if (isTold || performance.now() > deadline) return isTold;
+      await sleep(POLL_MS);
+    }
+  }
+
+  /** @returns undefined if it is as it was, or that is not known */
+  async #whyGone({ code }: EtcdkeepError): Promise<string | undefined> {
+    // What the kubelet refuses is not yet in the API.
+    const patienceMs = code === 'api-refused' ? SETTLE_MS : 0;
+    const deadline = performance.now() + patienceMs;
+    for (;;) {
+      const found = await this.#read().catch((reason: unknown) => reason);
+      if (isNotFound(found)) return 'was deleted by somebody else';
+      const { data } = podSchema.safeParse(found);
+      if (data?.metadata.deletionTimestamp !== undefined) return 'was deleted by somebody else';
+      const why = data && endOf(data);
+      if (why !== undefined || performance.now() >= deadline) return why;
+      await sleep(POLL_MS);
     }
   }
 
@@ -229,7 +253,7 @@ export class DebugPod implements NodeShell {
   async #read(): Promise<Pod> {
     const { data } = podSchema.safeParse(await this.#api.get(this.#path));
     if (data !== undefined) return data;
-    throw failed(this.#request.node, 'the API server does not say how it is');
+    throw notRunning(this.#request.node, 'the API server does not say how it is');
   }
 }
 
@@ -245,8 +269,7 @@ export async function sweepDebugPods(api: ApiClient, namespace: string, now: Dat
     .safeParse(await api.get(`${podsPath(namespace)}?${query}`));
   for (const { metadata, status } of data?.items ?? []) {
     const expires = Date.parse(metadata.annotations[EXPIRES] ?? '');
-    const hasEnded = status.phase === 'Failed' || status.phase === 'Succeeded';
-    if (!hasEnded && !(expires < now.getTime())) continue;
+    if (!hasEnded(status) && !(expires < now.getTime())) continue;
     await api.request('DELETE', `${podsPath(namespace)}/${metadata.name}`).catch(unlessGone);
   }
 }
@@ -261,8 +284,13 @@ function podName(node: string): string {
   return `etcdkeep-${simple}-${randomBytes(3).toString('hex')}`;
 }
 
-function failed(node: string, why: string): EtcdkeepError {
-  return new EtcdkeepError('debug-pod-failed', `the debug pod on ${node} does not run: ${why}`);
+function notRunning(node: string, why: string): EtcdkeepError {
+  return failed(`the debug pod on ${node} does not run: ${why}`);
+}
+
+function failed(words: string, cause?: EtcdkeepError): EtcdkeepError {
+  const code = isDiskFull(words) ? 'disk-full' : 'debug-pod-failed';
+  return new EtcdkeepError(code, words, { cause });
 }
 
 function orForbidden(namespace: string) {

@@ -14,10 +14,31 @@ export const PATIENCE_SECONDS = 90;
 export const MAKE_DIRECTORY = `
 umask 077
 read -r pid rest < /proc/self/stat
-mkdir -p "$1" && echo "$pid" > "$1/pid" || exit 1
+mkdir -p "$1" && echo "$pid" > "$1/pid" || { rm -rf "$1"; exit 1; }
 for other in "\${1%/*}"/*; do
   [ -e "$other/pid" ] && ! [ -d "/proc/$(cat "$other/pid")" ] && rm -rf "$other"
 done
+`;
+
+/**
+ * For sh: the function that removes the directory `$1`. Whoever still runs the etcdkeep in it is told to end, and cleans up; what one
+ * that was killed has left of a backup that was to stay on the host is found by the file `place` (place-on-node.ts).
+ */
+export const REMOVE_DIRECTORY = `
+remove() {
+  for round in 1 2 3 4 5; do
+    running=
+    for process in /proc/[0-9]*; do
+      [ "$process/exe" -ef "$1/etcdkeep" ] || continue
+      running=yes
+      [ $round -gt 1 ] || kill "\${process#/proc/}"
+    done
+    [ -n "$running" ] || break
+    sleep 1
+  done
+  [ ! -e "$1/place" ] || "$1/etcdkeep" node-agent sweep "$1/place"
+  rm -rf "$1"
+}
 `;
 
 /** What is said where it was not seen to go. @param what in words */

@@ -1,6 +1,7 @@
 // A way to run commands as root on a control-plane host from elsewhere: through a debug pod, or by ssh. It carries streams
 // and exit codes; what is run is said by whoever uses it.
 
+import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { EtcdkeepError } from '../base/errors.ts';
@@ -68,9 +69,26 @@ export async function demandOutput(
   throw nodeCommandFailed(purpose, code, stderr);
 }
 
-/** The error of a command on the node, with the last thing that it said. */
+/** As a shell has it: of a command that was killed, this and the signal's number. */
+const KILLED = 128;
+
+/** Whether it is said there, in the C library's words for ENOSPC. */
+export function isDiskFull(words: string): boolean {
+  return /no space left on device/i.test(words);
+}
+
+/** The error of a command on the node: `disk-full`, or `node-command-failed` with the last thing that it said. */
 export function nodeCommandFailed(purpose: string, code: number, stderr: string): EtcdkeepError {
+  if (isDiskFull(stderr)) {
+    return new EtcdkeepError(
+      'disk-full',
+      `cannot ${purpose} on the node: no space is left on the file system`,
+    );
+  }
+  const signal = Object.entries(constants.signals).find(([, number]) => KILLED + number === code);
   const said = stderr.trim().split('\n').at(-1) ?? '';
-  const words = said === '' ? `it ended with ${code}` : said;
+  const ended = said === '' ? `it ended with ${code}` : said;
+  // What it said before that is not why.
+  const words = signal === undefined ? ended : `it was killed by ${signal[0]}`;
   return new EtcdkeepError('node-command-failed', `cannot ${purpose} on the node: ${words}`);
 }

@@ -10,6 +10,7 @@ import {
   MAKE_DIRECTORY,
   NODE_DIRECTORIES,
   PATIENCE_SECONDS,
+  REMOVE_DIRECTORY,
 } from './node-directory.ts';
 import {
   type CommandOutcome,
@@ -38,11 +39,12 @@ const KEEP_ALIVE = ['-o', 'ServerAliveInterval=10', '-o', 'ServerAliveCountMax=3
 
 /** Watches over the directory `$1` until it is told that all is done, or `$2` seconds after nobody can tell it any more. */
 const HOLD = `
+${REMOVE_DIRECTORY}
 ${MAKE_DIRECTORY}
 echo held
 read -r word
 [ "$word" = done ] || sleep "$2"
-rm -rf "$1"
+remove "$1"
 `;
 
 export class SshShell implements NodeShell, AsyncDisposable {
@@ -99,7 +101,7 @@ export class SshShell implements NodeShell, AsyncDisposable {
       way: this.way,
       run: (command: readonly string[]) => this.#start(command, false, anyway),
     };
-    return runToEnd(shell, shellScript('rm -rf "$1"', this.directory));
+    return runToEnd(shell, shellScript(`${REMOVE_DIRECTORY}\nremove "$1"`, this.directory));
   }
 
   async #start(

@@ -1,5 +1,6 @@
 // Requests to an API server: how it is reached, by whom, and what its refusals mean.
 
+import { X509Certificate } from 'node:crypto';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { EtcdkeepError, messageOf, systemCodeOf } from '../base/errors.ts';
 import { ApiRefusal } from './api-refusal.ts';
@@ -133,7 +134,13 @@ export class ApiClient {
     const { status, text } = await this.#sendAsKnown(request);
     const parsed = parseJson(text);
     if (status >= 200 && status < 300 && parsed !== undefined) return parsed;
-    throw ApiRefusal.of(status, parsed, this.endpoint);
+    throw await this.#refusal(status, parsed);
+  }
+
+  /** Of credentials that are not accepted, what can be seen from here of why. */
+  async #refusal(status: number, body: unknown): Promise<ApiRefusal> {
+    const { cert } = status === 401 ? await this.#currentCredentials() : { cert: undefined };
+    return ApiRefusal.of(status, body, this.endpoint, cert && expiryWords(cert));
   }
 
   /**
@@ -239,6 +246,17 @@ function authorization(
   if (basic === undefined) return {};
   const pair = Buffer.from(`${basic.username}:${basic.password}`).toString('base64');
   return { authorization: `Basic ${pair}` };
+}
+
+/** @param cert PEM @returns undefined if it has not expired, or cannot be read */
+function expiryWords(cert: string): string | undefined {
+  try {
+    const { validToDate } = new X509Certificate(cert);
+    if (validToDate.getTime() > Date.now()) return undefined;
+    return `the client certificate has expired, on ${validToDate.toISOString()}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function contentType(method: ApiMethod, body: object | undefined): Record<string, string> {

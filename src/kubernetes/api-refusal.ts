@@ -20,12 +20,16 @@ export class ApiRefusal extends EtcdkeepError {
     this.reason = words.reason;
   }
 
-  /** @param body of the answer, parsed; undefined if it is no JSON */
-  static of(status: number, body: unknown, endpoint: string): ApiRefusal {
+  /**
+   * @param body of the answer, parsed; undefined if it is no JSON
+   * @param why more than the server says
+   */
+  static of(status: number, body: unknown, endpoint: string, why?: string): ApiRefusal {
     // meta/v1 Status, which is also how errors of a proxy in between do not look.
     const { message, reason } = (body ?? {}) as { message?: unknown; reason?: unknown };
+    const said = typeof message === 'string' ? message : 'no answer of an API server';
     const words = {
-      message: typeof message === 'string' ? message : 'no answer of an API server',
+      message: why === undefined ? said : `${said}; ${why}`,
       reason: typeof reason === 'string' ? reason : '',
     };
     if (status === 401) return new ApiRefusal('api-unauthorized', status, words, endpoint);

@@ -42,7 +42,7 @@ export function expectFailure(outcome: CommandResult, code: ErrorCode, exitCode 
   expect(failure.message).toMatch(/^\S.*[^.\s]$/);
   expect(failure.rows.get('do')).toMatch(/^\S/);
   expect(failure.rows.get('more')).toBe(`docs/errors.md#${code}`);
-  expect(outcome.stderr).not.toMatch(/\x1b|^ +at |node:|(?<!received )undefined|\[object/m);
+  expect(outcome.stderr).not.toMatch(/\x1b|^ +at |node:\w|(?<!received )undefined|\[object/m);
   // Nothing is called saved that is not.
   expect(outcome.stdout).not.toMatch(/saved/);
   return failure;

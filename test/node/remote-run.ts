@@ -1,4 +1,5 @@
 // Backups of a node that are taken from here, and what of them may not stay.
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vi } from 'vitest';
@@ -32,6 +33,22 @@ export function contentsOf(directory: string): Record<string, string> {
   const files = entries.filter((entry) => entry.isFile());
   const paths = files.map((file) => join(file.parentPath, file.name)).sort();
   return Object.fromEntries(paths.map((path) => [path, readFileSync(path, 'base64')]));
+}
+
+/** What `fill` puts into etcd. */
+const FILLINGS = 16;
+const FILLING_BYTES = 900_000;
+
+/** Makes a backup of what takes a while to come: nothing of it can be packed. */
+export async function fill(node: ControlPlaneNode): Promise<void> {
+  for (let index = 0; index < FILLINGS; index += 1) {
+    await node.api.request('POST', '/api/v1/namespaces/default/configmaps', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: `filling-${index}` },
+      binaryData: { bytes: randomBytes(FILLING_BYTES).toString('base64') },
+    });
+  }
 }
 
 /** Until a run has said something. */

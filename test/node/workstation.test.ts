@@ -1,32 +1,15 @@
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { expectFailure } from '../cli/failure.ts';
 import { type CliRun, runCli, startCli } from '../cli/run.ts';
 import { directoryForTest, usedDirectory } from '../cli/scene.ts';
 import { describeWithNode, nodeForSuite } from '../servers/node/for-vitest.ts';
-import type { ControlPlaneNode } from '../servers/node/node.ts';
 import { CHECKOUT, ETCDKEEP_ON_NODE } from './checkout.ts';
+import { leftOn, said, through } from './remote-run.ts';
 
-const MANAGED = ['pods', '-A', '-l', 'app.kubernetes.io/managed-by=etcdkeep', '--no-headers'];
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-system/leases';
-
-/** Flags of a backup through the API of a node. */
-function through(node: ControlPlaneNode, ...flags: readonly string[]): string[] {
-  const defaults = { '--node': node.nodeName, '--kubeconfig': node.kubeconfig };
-  const others = Object.entries(defaults).filter(
-    ([name]) => !flags.some((flag) => flag.startsWith(`${name}=`)),
-  );
-  return ['backup', ...others.flat(), ...flags];
-}
-
-/** What a run may not leave on the node. */
-async function leftOn(node: ControlPlaneNode): Promise<string[]> {
-  const { stdout } = await node.kubectl(['get', ...MANAGED]);
-  const directories = readdirSync(node.path('/var/lib/etcdkeep/nodes'));
-  return [...directories, ...stdout.split('\n').filter((line) => line !== '')];
-}
 
 function recordIn(directory: string) {
   const name = readdirSync(directory).find((one) => /^backup_.*\.json$/.test(one))!;
@@ -190,25 +173,6 @@ describeWithNode('a backup from a workstation, OpenShift layout', () => {
     expect(await leftOn(node())).toEqual([]);
   });
 
-  it('killed, what it had on the node ends by itself', async () => {
-    const run = startCli(
-      through(node(), '--dest-dir', directoryForTest(), '--rate-limit=100kB'),
-      LONG,
-    );
-    await receiving(run);
-    run.signal('SIGKILL');
-    await run.outcome;
-    expect(await leftOn(node())).not.toEqual([]);
-    await vi.waitFor(
-      () => expect(readdirSync(node().path('/var/lib/etcdkeep/nodes'))).toEqual([]),
-      { timeout: 120_000, interval: 1000 },
-    );
-    // The pod has ended; the next run removes it, and takes over the Lease.
-    const next = await runCli(through(node(), '--dest-dir', directoryForTest()), LONG);
-    expect(next.code, next.stderr).toBe(0);
-    expect(await leftOn(node())).toEqual([]);
-  }, 240_000);
-
   it('says so when the kubelet goes away meanwhile, and the next one works', async () => {
     const directory = await usedDirectory();
     const names = readdirSync(directory).sort();
@@ -250,9 +214,6 @@ describeWithNode('a backup from a workstation, kubeadm layout', () => {
 });
 
 /** Until the snapshot is on its way. */
-async function receiving(run: CliRun): Promise<void> {
-  await vi.waitFor(() => expect(run.stderr).toContain('member      '), {
-    timeout: 60_000,
-    interval: 50,
-  });
+function receiving(run: CliRun): Promise<void> {
+  return said(run, 'member      ');
 }

@@ -51,13 +51,19 @@ export async function unpackPackage(version: string): Promise<void> {
 /**
  * A program of a package that needs nothing but the C library beside it, of whichever version there is.
  * @param path in the package
+ * @param versionFlag with which it says its version, and nothing more
  */
-export function packagedProgram(name: string, packageName: string, path: string): Part {
+export function packagedProgram(
+  name: string,
+  packageName: string,
+  path: string,
+  versionFlag = '--version',
+): Part {
   return {
     name,
     version: 'of-debian',
     maker: `Debian's package ${packageName}`,
-    isThis: async (installed) => (await runCommand(installed, ['--version'])).code === 0,
+    isThis: async (installed) => (await runCommand(installed, [versionFlag])).code === 0,
     make: async (directory) => {
       const scratch = temporaryDirectory();
       try {

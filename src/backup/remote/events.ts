@@ -17,6 +17,8 @@ export type RemoteEvent =
   | { readonly kind: 'reaching-node' }
   /** How the node is reached, in words. */
   | { readonly kind: 'node-reached'; readonly way: string }
+  /** All is done there, and what was made for it is being removed. */
+  | { readonly kind: 'leaving-node' }
   | { readonly kind: 'executable-sent'; readonly bytes: number }
   | { readonly kind: 'fetching'; readonly bytes: number; readonly totalBytes: number }
   /** It is made anew, and gone on with where it was. */

@@ -168,13 +168,16 @@ describe('a connection that breaks', () => {
     },
   );
 
-  it('before anything has come', async () => {
-    const cut = { after: 0, times: 1, reason: cutOff(), stdout: 'destroyed' } as const;
+  it('before anything has come, and again: it is told once', async () => {
+    const cut = { after: 0, times: 2, reason: cutOff(), stdout: 'destroyed' } as const;
     const { shell, commands } = breakingShell(cut);
-    const request = requestFor(content, { shell, interrupted: () => undefined });
+    const told: unknown[] = [];
+    const interrupted = (...words: unknown[]): void => void told.push(words);
+    const request = requestFor(content, { shell, interrupted });
     await fetchFile(request);
     expect(readFileSync(request.to).equals(content)).toBe(true);
-    expect(commands.map((words) => words.at(-1))).toEqual(['--offset=0', '--offset=0']);
+    expect(commands.map((words) => words.at(-1))).toEqual(Array(3).fill('--offset=0'));
+    expect(told).toEqual([[cut.reason, 0]]);
   });
 
   it.each([

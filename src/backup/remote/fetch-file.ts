@@ -23,7 +23,7 @@ export interface FetchRequest {
   /** SHA-256 of the file as the node has computed it, hex. */
   readonly sha256: string;
   readonly progress: (bytes: number) => void;
-  /** The connection broke, and is tried again. */
+  /** The connection broke, and is tried again. Heard once, for as long as nothing else comes of trying. */
   readonly interrupted: (reason: EtcdkeepError, bytes: number) => void;
   readonly signal: AbortSignal;
 }
@@ -48,6 +48,7 @@ export async function fetchFile(request: FetchRequest): Promise<void> {
   try {
     const arrival = new Arrival(file, request);
     let heard = performance.now();
+    let told = '';
     for (let before = 0; arrival.bytes < bytes; before = arrival.bytes) {
       try {
         await receive(request, arrival);
@@ -56,7 +57,10 @@ export async function fetchFile(request: FetchRequest): Promise<void> {
         if (!isBroken(reason)) throw reason;
         if (arrival.bytes > before) heard = performance.now();
         if (performance.now() - heard > PATIENCE_MS) throw reason;
-        request.interrupted(reason, arrival.bytes);
+        if (arrival.bytes > before || reason.message !== told) {
+          request.interrupted(reason, arrival.bytes);
+        }
+        told = reason.message;
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
         signal.throwIfAborted();
       }

@@ -27,10 +27,20 @@ for packer in zstd gzip; do command -v "$packer" >/dev/null && { echo "$packer";
 echo 'it has neither zstd nor gzip' >&2; exit 1
 `;
 
-/** `$3` bytes of what `$2` has packed. The end of stdin cannot be told through every API server. */
+/**
+ * `$3` bytes of what `$2` has packed: the end of stdin cannot be told through every API server. All of them are read, also if they
+ * cannot be written: what nobody reads keeps the kubelet from saying that the command has ended.
+ */
 const RECEIVE = `
 umask 077
-mkdir -p "$1" && head -c "$3" | "$2" -dc > "$1/etcdkeep" && chmod 700 "$1/etcdkeep" && sha256sum < "$1/etcdkeep"
+export LC_ALL=C
+mkdir -p "$1" || exit 1
+head -c "$3" | {
+  "$2" -dc > "$1/etcdkeep"
+  code=$?
+  cat > /dev/null
+  exit $code
+} && chmod 700 "$1/etcdkeep" && sha256sum < "$1/etcdkeep"
 `;
 
 export interface NodeExecutable {

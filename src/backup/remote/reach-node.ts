@@ -52,6 +52,8 @@ export interface ReachedNode {
   readonly executable: string;
   /** On the host; gone afterwards. */
   readonly directory: string;
+  /** Does something there; what fails because the way to it is gone is said so. */
+  readonly explain: <T>(work: () => Promise<T>) => Promise<T>;
   /** The control plane's nodes; none where no API was asked. */
   readonly nodes: readonly ControlPlaneNode[];
 }
@@ -82,7 +84,8 @@ export async function withNodeThroughApi<T>(
   await sweepDebugPods(api, namespace, now());
   const nodes = await controlPlaneNodes(api, layout);
   signal.throwIfAborted();
-  return await use(await reachOne(request, { layout, nodes, namespace }, ending));
+  const reached = await reachOne(request, { layout, nodes, namespace }, ending);
+  return await reached.explain(() => use(reached));
 }
 
 /** Reaches one by ssh. @throws EtcdkeepError, and as `use` */
@@ -101,7 +104,8 @@ export async function withNodeThroughSsh<T>(
   report({ kind: 'node-reached', way: shell.way });
   const executable = await arrive(request, shell, architecture);
   const { directory } = shell;
-  return await use({ name: destination, shell, executable, directory, nodes: [] });
+  const explain = <T>(work: () => Promise<T>): Promise<T> => work();
+  return await use({ name: destination, shell, executable, directory, explain, nodes: [] });
 }
 
 /** The one that is named, or the only one there is; or the best of them. */
@@ -146,7 +150,8 @@ async function askMembers(
     await using ending = new AsyncDisposableStack();
     try {
       const reached = await reach(request, cluster, { node, ending });
-      const members = await membersSeenFrom(reached.shell, reached.executable);
+      const { shell, executable, explain } = reached;
+      const members = await explain(() => membersSeenFrom(shell, executable));
       return { reached, members, leave: ending.move() };
     } catch (reason) {
       signal.throwIfAborted();
@@ -175,9 +180,11 @@ async function reach(
   const leftBehind = warner(report);
   const wishes = { node, layout, namespace, image, owner, now, leftBehind, signal };
   const pod = ending.use(await DebugPod.create(api, wishes));
+  ending.defer(() => report({ kind: 'leaving-node' }));
   report({ kind: 'node-reached', way: pod.way });
-  const executable = await arrive(request, pod, node.architecture);
-  return { name: node.name, shell: pod, executable, directory: pod.directory, nodes };
+  const executable = await pod.explain(() => arrive(request, pod, node.architecture));
+  const explain = <T>(work: () => Promise<T>): Promise<T> => pod.explain(work);
+  return { name: node.name, shell: pod, executable, directory: pod.directory, explain, nodes };
 }
 
 async function arrive(

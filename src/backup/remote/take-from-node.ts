@@ -5,7 +5,7 @@ import type { Backup } from '../take.ts';
 import { type Target, targetOf, withTarget } from '../target.ts';
 import { bringHome } from './bring-home.ts';
 import type { NodeBackup } from './messages.ts';
-import { type PlaceRequest, placeOn } from './place-on-node.ts';
+import { type PlaceRequest, placeFileIn, placeOn } from './place-on-node.ts';
 import {
   type ApiReachRequest,
   type ReachedNode,
@@ -53,7 +53,10 @@ async function takeOn(
   target: Target | undefined,
 ): Promise<RemoteBackup> {
   const there = placeOn(node, request);
-  const taken = await backUpOnNode({ ...node, ...there, report: request.report });
+  const { report, leaveOnNode } = request;
+  const remembered = leaveOnNode === undefined ? [] : [`--place-file=${placeFileIn(node)}`];
+  const flags = [...there.flags, ...remembered];
+  const taken = await backUpOnNode({ ...node, ...there, flags, report });
   const { directory: from } = there;
   if (target === undefined) return { kind: 'node', backup: taken, directory: from };
   const { shell, executable } = node;

@@ -14,6 +14,7 @@ const PROGRESS_MS = 100;
 
 interface BackupFlags extends CheckFlags, TransferFlags {
   readonly staticResourcesDir?: string;
+  readonly placeFile?: string;
   readonly force: boolean;
 }
 
@@ -25,6 +26,7 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
   };
   let toldAt = 0;
   try {
+    if (flags.placeFile !== undefined) await remember(flags.placeFile, directory, flags);
     const { files, snapshot, record } = await takeBackup({
       ...bareHostRequest({}, this),
       policy: checkPolicy(flags),
@@ -51,6 +53,21 @@ async function backup(this: CommandContext, flags: BackupFlags, directory: strin
     // As long as it is read the process lives.
     this.pipes.stdin.destroy();
   }
+}
+
+async function remember(
+  file: string,
+  directory: string,
+  { staticResourcesDir }: BackupFlags,
+): Promise<void> {
+  const { rememberPlace } = await import('../../backup/remote/place-on-node.ts');
+  const { targetOf } = await import('../../backup/target.ts');
+  await rememberPlace(file, targetOf(directory, staticResourcesDir));
+}
+
+async function sweep(this: CommandContext, _: object, file: string): Promise<void> {
+  const { sweepPlace } = await import('../../backup/remote/place-on-node.ts');
+  await sweepPlace(file);
 }
 
 async function check(
@@ -106,6 +123,13 @@ export const nodeAgent = buildRouteMap({
         flags: {
           force: { kind: 'boolean', default: false, withNegated: false, brief: 'as of backup' },
           staticResourcesDir: HOST_FLAGS.staticResourcesDir,
+          placeFile: {
+            kind: 'parsed',
+            parse: String,
+            optional: true,
+            placeholder: 'file',
+            brief: 'where it is written down for sweep where the backup goes',
+          },
           ...CHECK_FLAGS,
           ...TRANSFER_FLAGS,
         },
@@ -130,6 +154,11 @@ export const nodeAgent = buildRouteMap({
         positional: path('what is sent', 'FILE'),
       },
       docs: { brief: 'Write a file to stdout, compressed with zstd' },
+    }),
+    sweep: buildCommand({
+      func: sweep,
+      parameters: { positional: path('what a run has written down', 'FILE') },
+      docs: { brief: 'Remove what a run that was killed has left where its backup goes' },
     }),
     members: buildCommand({
       func: members,

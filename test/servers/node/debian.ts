@@ -53,7 +53,7 @@ for package in "$1"/*.deb; do
 done`;
 
 /** What nobody reads on a node. */
-const EXCLUDED = ['doc', 'info', 'locale', 'man'].map((name) => `./usr/share/${name}/*`);
+export const EXCLUDED = ['doc', 'info', 'locale', 'man'].map((name) => `./usr/share/${name}/*`);
 
 const TIMEOUT_MS = 10 * 60_000;
 
@@ -65,27 +65,39 @@ export const SYSTEM: Part = {
     .slice(0, 12),
   maker: 'packages of Debian',
   make: async (directory) => {
-    const scratch = temporaryDirectory();
-    try {
-      await download(scratch);
-      const root = join(directory, 'node-system');
-      for (const name of MERGED) {
-        await mkdir(join(root, 'usr', name), { recursive: true });
-        await symlink(`usr/${name}`, join(root, name));
-      }
-      await writeFile(join(scratch, 'archives/excluded'), EXCLUDED.join('\n'));
-      await must('sh', ['-c', UNPACK, 'sh', join(scratch, 'archives'), root]);
-      for (const path of DIRECTORIES) await mkdir(join(root, path), { recursive: true });
-      for (const [path, text] of Object.entries(FILES)) await writeFile(join(root, path), text);
-      for (const [path, to] of Object.entries(LINKS)) await symlink(to, join(root, path));
-    } finally {
-      removeTemporaryDirectory(scratch);
-    }
+    const root = join(directory, 'node-system');
+    await unpackPackages(PACKAGES, root, EXCLUDED);
+    for (const path of DIRECTORIES) await mkdir(join(root, path), { recursive: true });
+    for (const [path, text] of Object.entries(FILES)) await writeFile(join(root, path), text);
+    for (const [path, to] of Object.entries(LINKS)) await symlink(to, join(root, path));
   },
 };
 
-/** Downloads the packages and all that they depend on, as if nothing were installed. */
-async function download(scratch: string): Promise<void> {
+/**
+ * Makes a root directory with packages and all that they depend on.
+ * @param excluded paths that stay out of it, as patterns of tar
+ */
+export async function unpackPackages(
+  packages: readonly string[],
+  root: string,
+  excluded: readonly string[],
+): Promise<void> {
+  const scratch = temporaryDirectory();
+  try {
+    await download(packages, scratch);
+    for (const name of MERGED) {
+      await mkdir(join(root, 'usr', name), { recursive: true });
+      await symlink(`usr/${name}`, join(root, name));
+    }
+    await writeFile(join(scratch, 'archives/excluded'), excluded.join('\n'));
+    await must('sh', ['-c', UNPACK, 'sh', join(scratch, 'archives'), root]);
+  } finally {
+    removeTemporaryDirectory(scratch);
+  }
+}
+
+/** Downloads them, as if nothing were installed. */
+async function download(packages: readonly string[], scratch: string): Promise<void> {
   await mkdir(join(scratch, 'archives/partial'), { recursive: true });
   await writeFile(join(scratch, 'status'), '');
   const settings = [
@@ -94,7 +106,7 @@ async function download(scratch: string): Promise<void> {
     'APT::Install-Recommends=false',
     'Debug::NoLocking=true',
   ].flatMap((setting) => ['-o', setting]);
-  const args = [...settings, '--quiet', '--yes', '--download-only', 'install', ...PACKAGES];
+  const args = [...settings, '--quiet', '--yes', '--download-only', 'install', ...packages];
   const first = await runCommand('apt-get', args, { timeoutMs: TIMEOUT_MS });
   if (first.code === 0) return;
   // A fresh image has no package lists, an old one has those of packages that have been replaced.

@@ -32,11 +32,15 @@ export interface NodePki {
   readonly admin: Pair;
   /** A kubeconfig with a client certificate of its own. */
   readonly kubeconfig: (server: string, user: User) => Promise<string>;
+  /** For another member of etcd, of those names, to serve with and to be a peer. */
+  readonly etcdMember: (names: readonly string[]) => Promise<Pair>;
 }
 
 export interface User {
   readonly name: string;
   readonly group?: string;
+  /** When its certificate is valid, if not for years. */
+  readonly valid?: Pick<CertificateOptions, 'notBefore' | 'notAfter'>;
 }
 
 export const ADMIN: User = { name: 'system:admin', group: 'system:masters' };
@@ -54,8 +58,9 @@ export async function makeNodePki(
   const names = [nodeName, address, 'localhost', '127.0.0.1', '::1'];
   const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
   const signing = await kubernetes.issue({ commonName: 'service-account' });
-  const clientOf = ({ name, group }: User): Promise<Pair> =>
+  const clientOf = ({ name, group, valid }: User): Promise<Pair> =>
     kubernetes.issue({
+      ...valid,
       commonName: name,
       ...(group !== undefined && { organization: group }),
       usages: ['client'],
@@ -89,6 +94,7 @@ export async function makeNodePki(
     admin: await clientOf(ADMIN),
     kubeconfig: async (server, user) =>
       kubeconfigText({ server, ca: kubernetes.own.cert, ...(await clientOf(user)) }),
+    etcdMember: (others) => etcd.issue({ commonName: 'system:etcd-peer:other', names: others }),
   };
 }
 

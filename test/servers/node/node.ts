@@ -11,7 +11,7 @@ import { kubeadmLayout } from './kubeadm-layout.ts';
 import type { NodeLayout } from './layout.ts';
 import { Machine, machinesMissing, removeMachine } from './machine.ts';
 import { IMAGES_ON_NODE, type Taint, writeNode } from './node-files.ts';
-import { ADMIN, makeNodePki } from './node-pki.ts';
+import { ADMIN, makeNodePki, type NodePki } from './node-pki.ts';
 import { openshiftLayout } from './openshift-layout.ts';
 import { type FoundNodeParts, findNodeParts, type NodeParts } from './parts.ts';
 import { claimSlot } from './slot.ts';
@@ -74,6 +74,7 @@ export async function startNode(options: NodeOptions = {}): Promise<ControlPlane
       images,
       kubeconfig,
       api,
+      pki,
       layout,
       parts,
     });
@@ -92,6 +93,7 @@ interface NodeSettings {
   readonly images: ImageNames;
   readonly kubeconfig: string;
   readonly api: ApiRequests;
+  readonly pki: NodePki;
   readonly layout: NodeLayout;
   readonly parts: NodeParts;
 }
@@ -105,6 +107,8 @@ export class ControlPlaneNode implements AsyncDisposable {
   readonly kubeconfig: string;
   /** Requests as that cluster-admin. */
   readonly api: ApiRequests;
+  /** Its authorities and certificates. */
+  readonly pki: NodePki;
   readonly #machine: Machine;
   readonly #layout: NodeLayout;
   readonly #parts: NodeParts;
@@ -115,6 +119,7 @@ export class ControlPlaneNode implements AsyncDisposable {
     this.images = settings.images;
     this.kubeconfig = settings.kubeconfig;
     this.api = settings.api;
+    this.pki = settings.pki;
     this.#machine = settings.machine;
     this.#layout = settings.layout;
     this.#parts = settings.parts;
@@ -164,6 +169,8 @@ export class ControlPlaneNode implements AsyncDisposable {
   readonly kubelet = {
     stop: () => this.#must('touch /run/kubelet.stopped && kill -KILL $(cat /run/kubelet.pid)'),
     start: () => this.#must('rm -f /run/kubelet.stopped'),
+    /** It is started again at once. */
+    kill: () => this.#must('kill -KILL $(cat /run/kubelet.pid)'),
   };
 
   /** Ends every process at once. What the kernel still has in memory is not lost. */
