@@ -141,6 +141,26 @@ describe('a restored cluster on the screen', () => {
     expect(stdout).toBe(`cluster     https://api.demo:6443\nready       unknown: ${why}\n`);
   });
 
+  it.each<[string[], string[], string[]]>([
+    [['a:1', 'b:1'], [], ['asked of 2 of 2 API servers, each by itself']],
+    [['a:1'], ['b:1'], ['asked of 1 of 2 API servers, each by itself', 'b:1 does not answer']],
+    [
+      [],
+      ['a:1', 'b:1'],
+      ['asked of one of 2 API servers: none can be reached by itself from here'],
+    ],
+  ])('says which API servers were asked: %j, and not %j', async (asked, unasked, lines) => {
+    const lists = { seen: { compared: 3, stale: [], servers: { asked, unasked } } };
+    const { stdout } = await printed((screen) =>
+      showClusterStatus(screen, { ...CLUSTER, api: { ...API, lists } }),
+    );
+    expect(stdout).toContain(
+      ['lists       the API server and etcd agree on 3 objects', ...lines].join(
+        `\n${' '.repeat(12)}`,
+      ),
+    );
+  });
+
   it('ends with what is missing, by name and as a code', async () => {
     const missing = missingInCluster(CLUSTER);
     const { stdout } = await printed((screen) => {

@@ -4,6 +4,7 @@ import type { ApiStatus } from '../backup/restore/api-status.ts';
 import type { ClusterStatus } from '../backup/restore/cluster-status.ts';
 import { isSettled, type Missing } from '../backup/restore/recovery.ts';
 import type { Seen } from '../backup/restore/seen.ts';
+import type { ComparedLists } from '../backup/restore/stale-lists.ts';
 import type { RestoreStatus } from '../backup/restore/status.ts';
 import { EtcdkeepError } from '../base/errors.ts';
 import { formatClock, formatCount } from '../base/units.ts';
@@ -127,13 +128,12 @@ function missingWords(missing: readonly Missing[]): string {
 }
 
 function showApi(screen: Screen, api: ApiStatus, layout: LayoutName): void {
-  answerSeen(screen, 'lists', api.lists, ({ compared, stale }) =>
+  answerSeen(screen, 'lists', api.lists, ({ compared, stale, servers }) => [
     stale.length === 0
-      ? [`the API server and etcd agree on ${formatCount(compared)} objects`]
-      : [
-          `STALE: the API server and etcd differ on ${stale.slice(0, 5).join(', ')}; restart the API server`,
-        ],
-  );
+      ? `the API server and etcd agree on ${formatCount(compared)} objects`
+      : `STALE: the API server and etcd differ on ${stale.slice(0, 5).join(', ')}; restart the API server`,
+    ...(servers === undefined ? [] : serverLines(servers)),
+  ]);
   answerSeen(screen, 'operators', api.operators, (operators) => {
     const busy = operators.filter((one) => !isSettled(one));
     return [
@@ -158,6 +158,17 @@ function showApi(screen: Screen, api: ApiStatus, layout: LayoutName): void {
     ...requests.map(({ name, signer, user }) => `${name}  ${signer}  ${user}`),
     ...(requests.length === 0 ? [] : REQUEST_COMMANDS[layout]),
   ]);
+}
+
+function serverLines({ asked, unasked }: NonNullable<ComparedLists['servers']>): string[] {
+  const all = asked.length + unasked.length;
+  if (asked.length === 0) {
+    return [`asked of one of ${all} API servers: none can be reached by itself from here`];
+  }
+  return [
+    `asked of ${asked.length} of ${all} API servers, each by itself`,
+    ...unasked.map((address) => `${address} does not answer`),
+  ];
 }
 
 /** They are the administrator's to look at; nothing here approves one. */

@@ -2,6 +2,7 @@
 
 import { X509Certificate } from 'node:crypto';
 import { Agent, type RequestOptions, request } from 'node:https';
+import { isIP } from 'node:net';
 import { EtcdkeepError, messageOf, systemCodeOf } from '../base/errors.ts';
 import { ApiRefusal } from './api-refusal.ts';
 import { type Credentials, type PluginOptions, runCredentialPlugin } from './credential-plugin.ts';
@@ -13,6 +14,8 @@ export interface ApiOptions {
   /** For the whole of one request. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** Whether requests wait for one another on one connection; else each has its own. */
+  readonly isOneConnection?: true;
   /** How the credentials plugin of a kubeconfig is run; without it such a user has none. */
   readonly plugin?: Omit<PluginOptions, 'signal'>;
 }
@@ -44,6 +47,8 @@ interface ApiRequest {
   readonly signal: AbortSignal;
   /** Defaults to whole objects, as JSON. */
   readonly accept?: string;
+  /** Defaults to that of every request. */
+  readonly timeoutMs?: number;
 }
 
 interface Answer {
@@ -68,7 +73,19 @@ export class ApiClient {
   constructor(access: ApiAccess, options: ApiOptions) {
     this.access = access;
     this.#options = options;
-    this.#agent = agentFor(options.proxy);
+    this.#agent = agentFor(options);
+  }
+
+  /**
+   * The same user at one server of several: all goes over one connection, which a load balancer gives to one of them.
+   * @param server an address of its own, behind the same name; undefined for what the load balancer gives
+   */
+  atOne(server?: URL): ApiClient {
+    const { serverName, server: named } = this.access;
+    // No certificate is asked for by an address (RFC 6066, section 3): that of the server is for its own, then.
+    const name = isIP(named.hostname) === 0 ? named.hostname : undefined;
+    const own = server && { server, serverName: serverName ?? name };
+    return new ApiClient({ ...this.access, ...own }, { ...this.#options, isOneConnection: true });
   }
 
   /** As users are shown it. */
@@ -103,11 +120,16 @@ export class ApiClient {
 
   /**
    * Gets text, whether it is an answer of success or not: of `/readyz?verbose`.
+   * @param timeoutMs if not that of every request
    * @throws EtcdkeepError `api-unreachable`, `api-unauthorized`, `api-forbidden`, `credential-plugin-failed`; the signal's reason
    */
-  async getText(path: string): Promise<{ readonly status: number; readonly text: string }> {
+  async getText(
+    path: string,
+    timeoutMs = this.#options.timeoutMs,
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const { signal } = this.#options;
-    const request = { method: 'GET', path, body: undefined, signal, accept: '*/*' } as const;
+    const wanted = { method: 'GET', path, body: undefined, accept: '*/*' } as const;
+    const request = { ...wanted, signal, timeoutMs };
     const { status, text } = await this.#sendAsKnown(request);
     if (status !== 401 && status !== 403) return { status, text };
     throw ApiRefusal.of(status, parseJson(text), this.endpoint);
@@ -202,7 +224,7 @@ export class ApiClient {
 
   async #send(request: ApiRequest): Promise<Answer> {
     const { method, path, body, signal, accept = 'application/json' } = request;
-    const { timeoutMs } = this.#options;
+    const { timeoutMs = this.#options.timeoutMs } = request;
     const connection = await this.connection();
     const timeout = AbortSignal.timeout(timeoutMs);
     const headers = {
@@ -266,10 +288,11 @@ function contentType(method: ApiMethod, body: object | undefined): Record<string
 }
 
 /** Node's own errors quote the URL, password and all. */
-function agentFor(proxy: string | undefined): Agent {
-  if (proxy === undefined) return new Agent();
+function agentFor({ proxy, isOneConnection }: ApiOptions): Agent {
+  const connections = isOneConnection === true ? { keepAlive: true, maxSockets: 1 } : {};
+  if (proxy === undefined) return new Agent(connections);
   try {
-    return new Agent({ proxyEnv: { HTTPS_PROXY: proxy } });
+    return new Agent({ ...connections, proxyEnv: { HTTPS_PROXY: proxy } });
   } catch {
     throw new EtcdkeepError('proxy-invalid', 'cannot use the proxy: its URL cannot be understood');
   }

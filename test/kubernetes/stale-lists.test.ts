@@ -2,10 +2,13 @@
 // workstation has only the API server itself to find that out.
 import { rename, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { compareAt } from '../../src/backup/restore/api-servers.ts';
 import { compareWithReads } from '../../src/backup/restore/stale-lists.ts';
 import { type ApiServer, startApiServer } from '../servers/api-server.ts';
+import { temporaryDirectory } from '../servers/directories.ts';
 import type { EtcdCluster } from '../servers/etcd.ts';
 import { describeWithApiServer, etcdForSuite } from '../servers/for-vitest.ts';
+import { CertificateAuthority } from '../servers/pki.ts';
 import { clientsForSuite } from './for-suite.ts';
 
 const NAMESPACES = '/api/v1/namespaces';
@@ -22,6 +25,7 @@ describeWithApiServer('lists after a restore that does not raise revisions', () 
   describe.each(RELEASES)('of an API server %s', (_, flags) => {
     const etcd = etcdForSuite({ version: '3.6.16', tls: 'mutual' });
     let server: ApiServer | undefined;
+    let authority: CertificateAuthority | undefined;
     const api = (): ApiServer => server!;
     const make = clientsForSuite(api);
     const staleOf = async () => (await compareWithReads(await make())).stale;
@@ -31,7 +35,8 @@ describeWithApiServer('lists after a restore that does not raise revisions', () 
         .then(() => undefined);
 
     beforeAll(async () => {
-      server = await startApiServer(etcd(), { flags });
+      authority = await CertificateAuthority.create(temporaryDirectory(), 'kube-ca');
+      server = await startApiServer(etcd(), { flags, authority });
     }, 60_000);
     afterAll(() => server?.stop());
 
@@ -90,6 +95,26 @@ describeWithApiServer('lists after a restore that does not raise revisions', () 
       expect(stale).toContain(`${NAMESPACES}/ghost`);
       // What the cache has never heard of nobody can name, unless a list comes from etcd.
       if (flags.length > 0) expect(stale).toContain(`${NAMESPACES}/came-back`);
+    });
+
+    it('are named with the API server that they are of, where another one is well', async () => {
+      await using another = new AsyncDisposableStack();
+      const fresh = await startApiServer(etcd(), { flags, authority: authority! });
+      another.defer(() => fresh.stop());
+      const [old, well] = [api(), fresh].map(({ url }) => new URL(url).host);
+      const servers = [old!, well!];
+      const found = await compareAt(await make(), servers);
+      expect(found.servers).toEqual({ asked: servers, unasked: [] });
+      expect(found.stale).toContain(`${NAMESPACES}/ghost (${old!})`);
+      expect(found.stale.filter((name) => name.includes(well!))).toEqual([]);
+      // The port where nobody listens.
+      const closed = well!.replace(':6443', ':6444');
+      const partly = await compareAt(await make(), [closed, well!]);
+      expect(partly.servers).toEqual({ asked: [well], unasked: [closed] });
+      expect(partly.stale).toEqual([]);
+      const given = await compareAt(await make(), [closed, closed]);
+      expect(given.servers).toEqual({ asked: [], unasked: [closed, closed] });
+      expect(given.stale).toContain(`${NAMESPACES}/ghost`);
     });
 
     it('agree again once the API server was restarted', async () => {

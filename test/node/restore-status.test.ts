@@ -1,6 +1,10 @@
 // A workstation follows a real control plane until it has recovered: from damage that is made, and from a restore.
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { expect, it, vi } from 'vitest';
+import { apiServersOf } from '../../src/backup/restore/api-servers.ts';
+import { ApiClient } from '../../src/kubernetes/api-client.ts';
+import { readKubeconfig } from '../../src/kubernetes/kubeconfig.ts';
 import { expectFailure } from '../cli/failure.ts';
 import { runCli, startCli } from '../cli/run.ts';
 import { setProgressing } from '../servers/cluster-operators.ts';
@@ -30,6 +34,22 @@ describeWithNode('restore --status from a workstation, OpenShift layout', () => 
     );
     expect(stdout).toMatch(/^heartbeats {2}1 of 1 nodes heard$/m);
     expect(stdout).toMatch(/^recovered {3}all that can be seen$/m);
+  });
+
+  it('its API server says where it is', async () => {
+    const access = await readKubeconfig(
+      await readFile(node().kubeconfig, 'utf8'),
+      node().kubeconfig,
+      (path) => readFile(path, 'utf8'),
+    );
+    const { signal } = new AbortController();
+    const api = new ApiClient(access, { proxy: undefined, timeoutMs: 20_000, signal });
+    expect(await apiServersOf(api)).toEqual([`${node().address}:6443`]);
+    // By its own address, all over one connection, its certificate is as good as by the name.
+    const one = api.atOne(new URL(`https://${node().address}:6443`));
+    expect((await one.getText('/readyz')).text).toBe('ok');
+    one.close();
+    api.close();
   });
 
   it('an operator is degraded', async () => {

@@ -21,6 +21,8 @@ const READY_INTERVAL_MS = 100;
 export interface ApiServerOptions {
   /** More names that its certificate is for. */
   readonly names?: readonly string[];
+  /** Of its certificate, and of its clients', so that a client of another one's is one of this one; else one of its own. */
+  readonly authority?: CertificateAuthority;
   /** More of its flags. */
   readonly flags?: readonly string[];
 }
@@ -86,19 +88,21 @@ export class ApiServer extends ApiRequests {
 /** Starts one and waits until it is ready. */
 export async function startApiServer(
   etcd: EtcdCluster,
-  { names = [], flags = [] }: ApiServerOptions = {},
+  { names = [], flags = [], authority: given }: ApiServerOptions = {},
 ): Promise<ApiServer> {
   const found = await findApiServer();
   if ('reason' in found) throw new Error(`kube-apiserver cannot be had: ${found.reason}`);
   const directory = temporaryDirectory();
   const address = await freeLoopbackAddress([PORT]);
-  const authority = await CertificateAuthority.create(directory, 'kube-ca');
-  const serving = await authority.issue('serving', {
+  const authority = given ?? (await CertificateAuthority.create(directory, 'kube-ca'));
+  const serving = await authority.issue(`serving-${address}`, {
     commonName: 'kube-apiserver',
     names: [address, 'localhost', ...names],
   });
-  const signing = await authority.issue('service-account', { commonName: 'service-account' });
-  const admin = await authority.issue('admin', {
+  const signing = await authority.issue(`service-account-${address}`, {
+    commonName: 'service-account',
+  });
+  const admin = await authority.issue(`admin-${address}`, {
     commonName: 'system:admin',
     organization: 'system:masters',
     usages: ['client'],

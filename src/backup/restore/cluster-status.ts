@@ -14,9 +14,9 @@ import {
   permissionWords,
 } from '../../kubernetes/access-review.ts';
 import type { ApiClient } from '../../kubernetes/api-client.ts';
+import { compareServers, SERVERS } from './api-servers.ts';
 import { type ApiStatus, askObjects, nothingKnown } from './api-status.ts';
 import { onlyOurs, type Seen, seen } from './seen.ts';
-import { compareWithReads } from './stale-lists.ts';
 
 export interface Readiness {
   readonly passing: number;
@@ -97,7 +97,7 @@ export async function askCluster(api: ApiClient, now: () => Date): Promise<Clust
         : { unknown: ONLY_OPENSHIFT },
     api: await askObjects(api, {
       layout: layout.seen,
-      compare: () => compareWithReads(api),
+      compare: () => compareServers(api),
       ask: askOrEnd,
       now,
     }),
@@ -131,6 +131,7 @@ export function statusPermissions(layout: LayoutName): Permission[] {
     ...read('nodes'),
     ...read('namespaces'),
     ...read('configmaps', 'kube-system'),
+    SERVERS,
     { verb: 'list', group: '', resource: 'pods', namespace: etcdNamespace(layout) },
     {
       verb: 'list',

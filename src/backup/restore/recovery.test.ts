@@ -137,6 +137,15 @@ describe('what is missing for a cluster to have recovered', () => {
     ).toEqual(['etcd operator: EtcdMembersDegraded']);
   });
 
+  it('is an API server that does not answer where others do', () => {
+    const lists = (asked: string[], unasked: string[]) =>
+      inApi({ lists: { seen: { compared: 1, stale: [], servers: { asked, unasked } } } });
+    expect(lists(['a:6443', 'b:6443'], [])).toEqual([]);
+    expect(lists(['a:6443'], ['b:6443'])).toEqual(['lists: b:6443']);
+    // A workstation that reaches the load balancer alone.
+    expect(lists([], ['a:6443', 'b:6443'])).toEqual([]);
+  });
+
   it('on a host is also a restore that is not over, a member that has not started, an alarm', () => {
     expect(onHost({ phase: 'started' })).toEqual(['restore: started']);
     expect(onHost({ phase: 'unfinished' })).toEqual(['restore: unfinished']);

@@ -71,7 +71,11 @@ export function isOfKubelet({ signer }: PendingRequest): boolean {
 
 function missingOfApi(api: ApiStatus, layout: LayoutName | undefined): Missing[] {
   return [
-    ...missingOf('lists', api.lists, ({ stale }) => (stale.length === 0 ? [] : ['stale'])),
+    ...missingOf('lists', api.lists, ({ stale, servers }) => [
+      ...(stale.length === 0 ? [] : ['stale']),
+      // Where none can be asked by itself, they are out of reach, and not down.
+      ...(servers !== undefined && servers.asked.length > 0 ? servers.unasked : []),
+    ]),
     // Kubernetes alone has none.
     ...(layout === 'kubeadm'
       ? []

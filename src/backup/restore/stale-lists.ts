@@ -13,6 +13,8 @@ export interface ComparedLists {
   readonly compared: number;
   /** Objects that a list and etcd do not agree on, as paths; none if they do. */
   readonly stale: readonly string[];
+  /** Where there is more than one API server: addresses of those that were asked by themselves, and that could not be. */
+  readonly servers?: { readonly asked: readonly string[]; readonly unasked: readonly string[] };
 }
 
 /** What is compared: small, there in every cluster, and listed by everybody. Nodes are minions in etcd. */
