@@ -113,7 +113,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
     others,
     data,
     ...placed,
-    bump: await settleBump(own, data, here, revision),
+    bump: await settleBump(own, data, here, revision, request.signal),
     now: request.now(),
   };
 }

@@ -1,9 +1,10 @@
-// Which revisions anybody can have seen of this cluster, as far as this host knows: its etcd or the data of it, what earlier
-// restores have kept, and up to where they raised revisions.
+// Which revisions anybody can have seen of this cluster, as far as this host knows: its etcd or the data of it, its API
+// server, what earlier restores have kept, and up to where they raised revisions.
 
 import { join } from 'node:path';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
+import { revisionInApi } from './api-revision.ts';
 import {
   type Bump,
   openshiftRevision,
@@ -17,12 +18,17 @@ import type { Here } from './here.ts';
 import { knownRestores } from './journal.ts';
 import type { OwnHost } from './own-host.ts';
 
-/** How far revisions are to rise. @param revision of the snapshot's last record */
+/**
+ * How far revisions are to rise.
+ * @param revision of the snapshot's last record
+ * @throws the signal's reason
+ */
 export async function settleBump(
   { host, member }: OwnHost,
   data: DataDirectory,
   { running }: Here,
   revision: bigint,
+  signal: AbortSignal,
 ): Promise<Bump> {
   const places = data.safetyCopies.map((path) => ({ path, whose: path }));
   // What runs says itself how far it is.
@@ -34,10 +40,12 @@ export async function settleBump(
   );
   const figure = await openshiftRevision(host, member.dataDirectory, revision);
   const earlier = await raisedBefore(host);
+  const cached = await revisionInApi(host, signal);
   const seen = [
     ...(running === undefined ? [] : [{ revision: running.revision, whose: 'the running etcd' }]),
     ...read.flatMap((one) => (one instanceof EtcdkeepError ? [] : [one])),
     ...(figure === undefined ? [] : [figure]),
+    ...(cached === undefined ? [] : [cached]),
     ...(earlier instanceof EtcdkeepError ? [] : earlier),
   ];
   const unread = read.flatMap((one, index) =>
