@@ -71,6 +71,49 @@ describeWithEtcd(VERSION, 'revisions, after a restore', () => {
     await etcd.member.kill();
   });
 
+  it('go on above where an earlier restore raised them, whose data are lost as well', async () => {
+    const scene = await openshiftScene();
+    const { document: first } = await plan(scene);
+    await scene.etcd.member.kill();
+    await rm(scene.host.path('var/lib/etcd/member'), { recursive: true });
+    const restored = async (stamp: string, to: bigint, ...steps: string[]): Promise<void> => {
+      const directory = scene.host.path(`var/lib/etcdkeep/restores/${stamp}`);
+      await mkdir(directory, { recursive: true });
+      const earlier = { ...first.plan, stamp, bump: { ...first.plan.bump, to: `${to}` } };
+      await writeFile(join(directory, 'plan.json'), JSON.stringify(earlier));
+      const lines = steps.map((line) => {
+        const [step, state] = line.split(' ');
+        return `${JSON.stringify({ at: '2026-01-01T00:00:00.000Z', step, state })}\n`;
+      });
+      await writeFile(join(directory, 'journal'), lines.join(''));
+    };
+    await restored('20260101-000000', 7_000_000_000n, 'start begun', 'start done', 'serve done');
+    await restored('20260102-000000', 3_000_000_000n, 'start begun', 'start done', 'serve done');
+    // Nobody has seen what never was started.
+    await restored(
+      '20260103-000000',
+      9_000_000_000n,
+      'build begun',
+      'rollback begun',
+      'rollback done',
+    );
+    const { document } = await plan(scene);
+    expect(document.plan.bump.above).toContainEqual({
+      revision: '7000000000',
+      whose: 'the restore 20260101-000000',
+    });
+    expect(document.plan.bump.to).toBe('8000000000');
+
+    await writeFile(
+      scene.host.path('var/lib/etcdkeep/restores/20260101-000000/journal'),
+      'no journal\n',
+    );
+    expect((await plan(scene)).check('revisions-rise')).toEqual({
+      result: 'unknown',
+      evidence: expect.stringMatching(/; earlier restores: cannot go by the journal: /) as string,
+    });
+  });
+
   it('that would leave no room in 64 bits refuse; what cannot be read is said', async () => {
     const scene = await openshiftScene();
     const kept = scene.host.path('var/lib/etcd/member-before-20260101-000000');

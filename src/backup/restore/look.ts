@@ -10,7 +10,7 @@ import { requireRoot } from '../check.ts';
 import type { SkippedCheck } from '../checks/result.ts';
 import { DIGEST_SIZE, hasDigest } from '../digest.ts';
 import { type Verification, verifyBackup } from '../verify.ts';
-import { type Bump, openshiftRevision, planBump, revisionInData } from './bump.ts';
+import type { Bump } from './bump.ts';
 import type { RestoreCheckName } from './check-catalog.ts';
 import { asReason, openStoredData, type StoredData } from './cluster-data.ts';
 import { type ClusterIdentity, identify } from './cluster-identity.ts';
@@ -23,6 +23,7 @@ import { findRestoredHost, lookAtOwnHost, type OwnHost } from './own-host.ts';
 import { compareResources, takingConfig } from './placed-resources.ts';
 import type { PlacedResource, RestorePlan } from './plan.ts';
 import { demandNotOwnData, findRestoreSource, type RestoreSource } from './restore-source.ts';
+import { settleBump } from './seen-revisions.ts';
 import { demandSuitedTopology } from './topology.ts';
 
 export interface LookRequest extends Omit<HostRequest, 'policy'> {
@@ -112,7 +113,7 @@ export async function lookBeforeRestore(request: LookRequest): Promise<RestoreFa
     others,
     data,
     ...placed,
-    bump: await settleBump(own, data, here, revision),
+    bump: await settleBump(own, data, here, revision, request.signal),
     now: request.now(),
   };
 }
@@ -191,30 +192,4 @@ async function settleResources(
   });
   if (!keys.takeArchived) return { keys, resources };
   return { keys, resources: takingConfig(resources, placing!, archive!.encryption!.path) };
-}
-
-async function settleBump(
-  { host, member }: OwnHost,
-  data: DataDirectory,
-  { running }: Here,
-  revision: bigint,
-): Promise<Bump> {
-  const places = data.safetyCopies.map((path) => ({ path, whose: path }));
-  // What runs says itself how far it is.
-  if (running === undefined && data.hasMember) {
-    places.unshift({ path: join(data.path, 'member'), whose: `the data in ${data.path}` });
-  }
-  const read = await Promise.all(
-    places.map(({ path, whose }) => revisionInData(host.realPath(path), whose)),
-  );
-  const figure = await openshiftRevision(host, member.dataDirectory, revision);
-  const seen = [
-    ...(running === undefined ? [] : [{ revision: running.revision, whose: 'the running etcd' }]),
-    ...read.flatMap((one) => (one instanceof EtcdkeepError ? [] : [one])),
-    ...(figure === undefined ? [] : [figure]),
-  ];
-  const unread = read.flatMap((one, index) =>
-    one instanceof EtcdkeepError ? [`${places[index]!.whose} cannot be read: ${one.message}`] : [],
-  );
-  return planBump(revision, seen, unread);
 }
