@@ -9,6 +9,7 @@ import { NAMESPACE, SECRETS, writeBefore, writeLater } from './contents.ts';
 import { expectRestored, highestRevision, untilApiIsReady } from './end-state.ts';
 import {
   bringBackup,
+  clusterStatus,
   destroy,
   FROM_BACKUP,
   installExecutable,
@@ -169,4 +170,10 @@ async function expectStale(lab: Lab): Promise<void> {
     `restore --status finds nothing stale: ${JSON.stringify(lists)}`,
   );
   console.log(`  restore --status: stale ${lists.seen!.stale.join(', ')}`);
+  const { lists: fromHere } = await clusterStatus(lab);
+  demand(
+    (fromHere.seen?.stale.length ?? 0) > 0,
+    `restore --status from here finds nothing stale: ${JSON.stringify(fromHere)}`,
+  );
+  console.log(`  and from here: ${fromHere.seen!.stale.join(', ')}`);
 }
