@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { decodeMetrics, encodeMetrics, metricsAfter } from '../../../src/backup/metrics.ts';
+import { EtcdkeepError } from '../../../src/base/errors.ts';
 import { proxyFor } from '../../../src/base/proxy-rules.ts';
 import { Host } from '../../../src/controlplane/host.ts';
 import { PodManifest } from '../../../src/controlplane/kubeadm/manifest.ts';
@@ -289,11 +290,12 @@ const BACKUP = { snapshotBytes: 1_282_764_832, resourcesBytes: 87_040, revision:
 
 const metrics = textTarget(
   'metrics',
-  [],
+  ['target-exists'],
   () => [encodeMetrics(metricsAfter({}, { ...RUN, exitCode: 0, backup: BACKUP }))],
   (text) => {
     const before = decodeMetrics(text);
-    if (before === undefined) return;
+    // As the file is refused that is somebody else's.
+    if (before === undefined) throw new EtcdkeepError('target-exists', 'it is not ours');
     const after = metricsAfter(before, { ...RUN, exitCode: 1, backup: undefined });
     const again = decodeMetrics(encodeMetrics(after)) ?? {};
     demand(encodeMetrics(again) === encodeMetrics(after), 'what is written of it reads otherwise');
