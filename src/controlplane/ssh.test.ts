@@ -87,7 +87,7 @@ describe('a host that is not reached', () => {
     [
       'ssh says why',
       "echo 'Warning: Permanently added' >&2; echo 'core@10.0.1.2: Permission denied (publickey).' >&2; exit 255",
-      'cannot reach core@10.0.1.2: core@10.0.1.2: Permission denied (publickey).',
+      'cannot reach core@10.0.1.2: core@10.0.1.2: Permission denied (publickey)',
     ],
     ['ssh says nothing', 'exit 255', 'cannot reach core@10.0.1.2: the connection ended'],
     ['ssh is killed', 'kill -9 $$', 'cannot reach core@10.0.1.2: the connection ended'],
