@@ -8,8 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createZstdDecompress } from 'node:zlib';
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { EtcdkeepError, writeError } from '../../base/errors.ts';
+import { EtcdkeepError, systemCodeOf, writeError } from '../../base/errors.ts';
 import { type NodeShell, nodeCommandFailed } from '../../controlplane/node-shell.ts';
+import { JoinedPieces, PIECE_BYTES } from './joined-pieces.ts';
 
 export interface FetchRequest {
   readonly shell: NodeShell;
@@ -31,6 +32,10 @@ export interface FetchRequest {
 /** For so long nothing may come, connections made anew included. */
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 2000;
+
+/** zlib's word for a stream that is sound as far as it goes. */
+const UNFINISHED = 'Z_BUF_ERROR';
+const LOST_END = 'the connection to the node broke: the end of what it has sent did not arrive';
 
 /** What a shell says of a connection that has ended, or cannot be made. */
 const BROKEN: readonly ErrorCode[] = ['exec-broken', 'api-unreachable', 'ssh-failed'];
@@ -116,21 +121,27 @@ async function receive(request: FetchRequest, arrival: Arrival): Promise<void> {
   const { shell, executable, from, to, bytes } = request;
   const command = [executable, 'node-agent', 'send', from, `--offset=${arrival.bytes}`];
   const running = await shell.run(command, { hasStdin: false });
+  const before = arrival.bytes;
+  let isCutOff = false;
   const ended = Promise.all([text(running.stderr), running.exit]);
   // It is waited for once all has come; what fails here does not wait for it.
   ended.catch(() => undefined);
-  const isWhole = await pipeline(running.stdout, createZstdDecompress(), async (chunks) => {
+  const unpack = createZstdDecompress({ chunkSize: PIECE_BYTES });
+  const isWhole = await pipeline(running.stdout, new JoinedPieces(), unpack, async (chunks) => {
     for await (const chunk of chunks as AsyncIterable<Buffer>) await arrival.write(chunk);
   }).then(
     () => true,
     (reason: unknown) => {
       if (reason instanceof EtcdkeepError) throw reason;
+      isCutOff = systemCodeOf(reason) === UNFINISHED;
       // No frame of zstd to its end. Why it is none is said by how the command has ended.
       return false;
     },
   );
   const [stderr, code] = await ended;
   if (code !== 0) throw nodeCommandFailed('read the backup', code, stderr);
+  // Seen of busy nodes: the command has ended well, and the end of what it printed was lost.
+  if (isCutOff && arrival.bytes > before) throw new EtcdkeepError('exec-broken', LOST_END);
   if (!isWhole) throw damaged('what came cannot be unpacked', to);
   if (arrival.bytes < bytes) throw damaged('it is shorter than the node has said', to);
 }

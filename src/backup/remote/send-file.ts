@@ -16,7 +16,10 @@ export async function sendFile(path: string, offset: number, to: Writable): Prom
   try {
     await pipeline(
       createReadStream(path, { start: offset, highWaterMark: CHUNK_BYTES }),
-      createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: LEVEL } }),
+      createZstdCompress({
+        chunkSize: CHUNK_BYTES,
+        params: { [constants.ZSTD_c_compressionLevel]: LEVEL },
+      }),
       to,
     );
   } catch (reason) {
