@@ -4,9 +4,9 @@
 
 import type { RemoteEvent } from '../src/backup/remote/events.ts';
 import { takeThroughApi } from '../src/backup/remote/take-from-node.ts';
-import { executableFor } from '../src/cli/own-executable.ts';
 import { ApiClient } from '../src/kubernetes/api-client.ts';
 import { findApiAccess } from '../src/kubernetes/kubeconfig-files.ts';
+import { EXECUTABLE } from './executable.ts';
 
 /** In milliseconds and bytes. */
 export interface HomeRun {
@@ -47,7 +47,7 @@ async function main([kubeconfig, directory]: readonly string[]): Promise<HomeRun
     resourcesDirectory: undefined,
     leaveOnNode: undefined,
     flags: [],
-    executableFor: (architecture) => executableFor(architecture, undefined),
+    executableFor: () => Promise.resolve(EXECUTABLE),
     tool: 'bench',
     now: () => new Date(),
     report,

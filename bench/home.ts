@@ -52,6 +52,7 @@ async function race(
   rounds: number,
 ): Promise<void> {
   await using node = await startNode();
+  await using pod = await debugPod(node);
   await fillEtcd(node, writes, directory);
   const first = await ours(node, join(directory, 'first'));
   // What kubectl brings is the very snapshot.
@@ -62,7 +63,6 @@ async function race(
   rmSync(join(directory, 'first'), { recursive: true });
   console.log(`\n${name}, ${formatBytes(first.bytes)}`);
   console.log(row('round', ['wall', 'peak', 'kubectl', 'MB/s', 'sending']));
-  await using pod = await debugPod(node);
   const line = pod.execLine(['cat', `/host${ON_NODE}/${snapshot!}`]);
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round += 1) {

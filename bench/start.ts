@@ -5,14 +5,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { ownArchitecture } from '../scripts/build/architectures.ts';
+import { EXECUTABLE } from './executable.ts';
 import { median } from './measure.ts';
 import { row } from './table.ts';
-
-const EXECUTABLE = fileURLToPath(
-  new URL(`../dist/etcdkeep-linux-${ownArchitecture()}`, import.meta.url),
-);
 
 /** What the project wants of --version. A target that is missed is said; it fails nothing. */
 const TARGET = 1.3;

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -87,7 +95,7 @@ describe('a host that is not reached', () => {
     [
       'ssh says why',
       "echo 'Warning: Permanently added' >&2; echo 'core@10.0.1.2: Permission denied (publickey).' >&2; exit 255",
-      'cannot reach core@10.0.1.2: core@10.0.1.2: Permission denied (publickey).',
+      'cannot reach core@10.0.1.2: core@10.0.1.2: Permission denied (publickey)',
     ],
     ['ssh says nothing', 'exit 255', 'cannot reach core@10.0.1.2: the connection ended'],
     ['ssh is killed', 'kill -9 $$', 'cannot reach core@10.0.1.2: the connection ended'],
@@ -169,6 +177,34 @@ describe('its directory on the host', () => {
     await vi.waitFor(() => expect(isThere(shell)).toBe(false), { timeout: 10_000 });
   });
 
+  it('goes when what runs in it was told to end, and what a killed run has begun elsewhere is swept', async () => {
+    const shell = open();
+    await shell.hold();
+    const here = join(place, shell.directory);
+    // A stand-in, which runs until it is told to end.
+    copyFileSync('/bin/sleep', join(here, 'etcdkeep'));
+    const running = await shell.run(shellScript('exec "$1" 1000', `${shell.directory}/etcdkeep`), {
+      hasStdin: false,
+    });
+    await vi.waitFor(() => expect(programsOf(join(here, 'etcdkeep'))).toHaveLength(1));
+    const ended = expect(running.exit).rejects.toMatchObject({ code: 'ssh-failed' });
+    await shell[Symbol.asyncDispose]();
+    await ended;
+    expect(isThere(shell)).toBe(false);
+
+    const next = open();
+    await next.hold();
+    const there = join(place, next.directory);
+    writeFileSync(join(there, 'etcdkeep'), `#!/bin/sh\necho "$@" > ${place}/swept\n`, {
+      mode: 0o700,
+    });
+    writeFileSync(join(there, 'place'), '{}');
+    await next[Symbol.asyncDispose]();
+    expect(readFileSync(join(place, 'swept'), 'utf8')).toBe(
+      `node-agent sweep ${join(there, 'place')}\n`,
+    );
+  });
+
   it('takes those along that nobody watches over, and no others', async () => {
     const [dead, mine, foreign] = ['dead', 'mine', 'foreign'].map((name) =>
       join(place, open().directory, '..', name),
@@ -201,3 +237,14 @@ describe('its directory on the host', () => {
     ]);
   });
 });
+
+/** Ids of the processes that run a program. */
+function programsOf(path: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/exe`) === path;
+    } catch {
+      return false;
+    }
+  });
+}

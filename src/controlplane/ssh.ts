@@ -138,7 +138,7 @@ export class SshShell implements NodeShell, AsyncDisposable {
     const code = await new Promise<number | null>((resolve) => void child.once('close', resolve));
     signal.throwIfAborted();
     if (code !== null && code !== SSH_FAILED) return code;
-    const why = said.trim().split('\n').at(-1) || 'the connection ended';
+    const why = said.trim().split('\n').at(-1)!.replace(/\.$/, '') || 'the connection ended';
     throw new EtcdkeepError('ssh-failed', `cannot reach ${this.#options.destination}: ${why}`);
   }
 }

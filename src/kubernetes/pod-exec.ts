@@ -55,6 +55,9 @@ const SILENCE_MAX_MS = 30_000;
 /** Servers send at most 32 kB at a time. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
+/** What is kept of each output for its reader: several messages, so that the socket is not stopped at each. */
+const OUTPUT_BYTES = 256 << 10;
+
 /** What is written in one message; more is split. */
 const STDIN_CHUNK_BYTES = 32 << 10;
 
@@ -146,6 +149,7 @@ class ExecStreams {
   readonly #exit = Promise.withResolvers<number>();
   readonly #ping: NodeJS.Timeout;
   #heardAt = performance.now();
+  #isOver = false;
 
   constructor(socket: WebSocket, { hasStdin, signal }: ExecRequest) {
     this.#socket = socket;
@@ -191,6 +195,7 @@ class ExecStreams {
       if (this.#full.delete(stream) && this.#full.size === 0) this.#socket.resume();
     };
     const stream: Readable = new Readable({
+      highWaterMark: OUTPUT_BYTES,
       read: goOn,
       destroy: (reason, done) => {
         goOn();
@@ -211,6 +216,8 @@ class ExecStreams {
           const part = chunk.subarray(at, at + STDIN_CHUNK_BYTES);
           const isLast = at + STDIN_CHUNK_BYTES >= chunk.length;
           socket.send(Buffer.concat([Buffer.of(STDIN), part]), (error) => {
+            // It was taken; an answer has to wait until it is through.
+            this.#heardAt = performance.now();
             if (isLast) done(error);
           });
         }
@@ -235,6 +242,8 @@ class ExecStreams {
   }
 
   #fail(reason: Error): void {
+    // What comes after its end is no news, and its output may not have been read yet.
+    if (this.#isOver) return;
     this.#exit.reject(reason);
     for (const stream of this.#outputs.values()) {
       if (!stream.readableEnded) stream.destroy(reason);
@@ -243,6 +252,7 @@ class ExecStreams {
   }
 
   #finish(): void {
+    this.#isOver = true;
     clearInterval(this.#ping);
     this.running.stdin?.destroy();
     this.#socket.removeAllListeners('close');
@@ -251,13 +261,19 @@ class ExecStreams {
     setTimeout(() => this.#socket.terminate(), 1000).unref();
   }
 
-  /** A connection that was cut off says nothing. While the reader is waited for, nothing can be heard. */
+  /**
+   * A connection that was cut off says nothing. While the reader is waited for, nothing can be heard; and while something is
+   * coming nobody is asked: the API server gives its answer one second to be sent, else it breaks the connection, and what is
+   * before it on a slow network takes longer (gorilla/websocket, conn.go: writeWait, WriteControl).
+   */
   #keepAlive(): void {
-    if (this.#full.size > 0) this.#heardAt = performance.now();
-    if (performance.now() - this.#heardAt > SILENCE_MAX_MS) {
+    const now = performance.now();
+    if (this.#full.size > 0) this.#heardAt = now;
+    const silentMs = now - this.#heardAt;
+    if (silentMs > SILENCE_MAX_MS) {
       this.#fail(broken(`nothing was heard for ${SILENCE_MAX_MS / 1000} s`));
       this.#socket.terminate();
-    } else this.#socket.ping();
+    } else if (silentMs > PING_INTERVAL_MS / 2) this.#socket.ping();
   }
 }
 

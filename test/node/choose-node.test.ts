@@ -51,20 +51,19 @@ describeWithNode('the node of a backup', () => {
     await pretendNode();
     const outcome = await runCli(line(), LONG);
     expect(outcome.code, outcome.stderr).toBe(0);
-    expect(outcome.stderr).toContain(`node        ${node().nodeName} · OpenShift layout; ${why}\n`);
+    expect(choiceOf(outcome)).toBe(`${node().nodeName} · OpenShift layout; ${why}`);
   }
 
   it('is that of the member that votes', () =>
     expectOwn(`its member leads; ${OTHER} is a learner`));
 
   it('is that of the member that serves', async () => {
-    other.signal('SIGSTOP');
     await pretendNode();
-    const outcome = await runCli(line(), LONG);
-    other.signal('SIGCONT');
+    other.signal('SIGSTOP');
+    const outcome = await runCli(line(), LONG).finally(() => other.signal('SIGCONT'));
     expect(outcome.code, outcome.stderr).toBe(0);
-    expect(outcome.stderr).toMatch(
-      /^node {8}master-0 · OpenShift layout; its member leads; master-1 does not serve \(.+\)$/m,
+    expect(choiceOf(outcome)).toMatch(
+      /^master-0 · OpenShift layout; its member leads; master-1 does not serve \(.+\)$/,
     );
   });
 
@@ -76,10 +75,8 @@ describeWithNode('the node of a backup', () => {
     // The better one is where nothing can be run: that it was chosen is all there is to see.
     await pretendNode();
     const run = startCli(line(), LONG);
-    await said(
-      run,
-      `node        ${OTHER} · OpenShift layout; its member follows; master-0 leads\n`,
-    );
+    await said(run, 'node  ');
+    expect(choiceOf(run)).toBe(`${OTHER} · OpenShift layout; its member follows; master-0 leads`);
     const stopped = await run.end('SIGINT');
     expect(stopped.code, stopped.stderr).toBe(130);
     const stuck = ['-n', 'openshift-etcd', '--field-selector', `spec.nodeName=${OTHER}`];
@@ -131,7 +128,7 @@ describeWithNode('the node of a backup', () => {
     });
     await api.apply(`/api/v1/nodes/${OTHER}/status`, {
       ...itsNode,
-      status: { conditions: [ready()], nodeInfo: NODE_INFO },
+      status: { conditions: [READY], nodeInfo: NODE_INFO },
     });
     const name = `etcd-${OTHER}`;
     const itsPod = { apiVersion: 'v1', kind: 'Pod', metadata: { name } };
@@ -140,9 +137,14 @@ describeWithNode('the node of a backup', () => {
       metadata: { name, labels: { app: 'etcd' } },
       spec: { nodeName: OTHER, containers: [{ name: 'etcd', image: images.tools }] },
     });
-    await api.apply(`${PODS}/${name}/status`, { ...itsPod, status: { conditions: [ready()] } });
+    await api.apply(`${PODS}/${name}/status`, { ...itsPod, status: { conditions: [READY] } });
   }
 });
+
+/** Which node it says, and why. They are not asked at one moment, so that any of them may be some entries behind. */
+function choiceOf({ stderr }: { readonly stderr: string }): string | undefined {
+  return /^node {8}(.*)$/m.exec(stderr)?.[1]?.replaceAll(/, [\d,]+ entr(y|ies) behind/g, '');
+}
 
 /** The elections of the member on the node, whose cluster this one joins. */
 const FLAGS = ['--heartbeat-interval=100', '--election-timeout=1000'];
@@ -160,14 +162,4 @@ const NODE_INFO = {
   systemUUID: '',
 };
 
-function ready(): object {
-  const now = new Date().toISOString().replace(/\.\d+/, '');
-  return {
-    type: 'Ready',
-    status: 'True',
-    reason: 'KubeletReady',
-    message: '',
-    lastHeartbeatTime: now,
-    lastTransitionTime: now,
-  };
-}
+const READY = { type: 'Ready', status: 'True' };

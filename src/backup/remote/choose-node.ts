@@ -125,7 +125,8 @@ function lackOfRoom(
 export function memberWords({ silent, isLeader, isLearner, lag, alarms }: MemberState): string {
   if (silent !== undefined) return `does not serve (${silent})`;
   const role = isLearner ? 'is a learner' : isLeader ? 'leads' : 'follows';
-  const behind = lag === 0 ? '' : `, ${formatCount(lag)} entries behind`;
+  const entries = lag === 1 ? 'entry' : 'entries';
+  const behind = lag === 0 ? '' : `, ${formatCount(lag)} ${entries} behind`;
   const raised = alarms.length === 0 ? '' : `, has raised ${alarms.join(' and ')}`;
   return `${role}${behind}${raised}`;
 }

@@ -1,15 +1,18 @@
-// Brings a file home from a node: compressed on the way, hashed as it arrives, and gone on with where it was when the
+// Brings a file home from a node: compressed on the way where that is worth it, hashed as it arrives, and gone on with where it was when the
 // connection breaks.
 
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createZstdDecompress } from 'node:zlib';
 import type { ErrorCode } from '../../base/error-codes.ts';
-import { EtcdkeepError, writeError } from '../../base/errors.ts';
+import { EtcdkeepError, systemCodeOf, writeError } from '../../base/errors.ts';
 import { type NodeShell, nodeCommandFailed } from '../../controlplane/node-shell.ts';
+import { JoinedPieces, PIECE_BYTES } from './joined-pieces.ts';
+import { PACKED, PLAIN } from './send-file.ts';
 
 export interface FetchRequest {
   readonly shell: NodeShell;
@@ -31,6 +34,10 @@ export interface FetchRequest {
 /** For so long nothing may come, connections made anew included. */
 const PATIENCE_MS = 120_000;
 const RETRY_MS = 2000;
+
+/** zlib's word for a stream that is sound as far as it goes. */
+const UNFINISHED = 'Z_BUF_ERROR';
+const LOST_END = 'the connection to the node broke: the end of what it has sent did not arrive';
 
 /** What a shell says of a connection that has ended, or cannot be made. */
 const BROKEN: readonly ErrorCode[] = ['exec-broken', 'api-unreachable', 'ssh-failed'];
@@ -116,23 +123,53 @@ async function receive(request: FetchRequest, arrival: Arrival): Promise<void> {
   const { shell, executable, from, to, bytes } = request;
   const command = [executable, 'node-agent', 'send', from, `--offset=${arrival.bytes}`];
   const running = await shell.run(command, { hasStdin: false });
+  const before = arrival.bytes;
   const ended = Promise.all([text(running.stderr), running.exit]);
   // It is waited for once all has come; what fails here does not wait for it.
   ended.catch(() => undefined);
-  const isWhole = await pipeline(running.stdout, createZstdDecompress(), async (chunks) => {
-    for await (const chunk of chunks as AsyncIterable<Buffer>) await arrival.write(chunk);
-  }).then(
-    () => true,
+  const way = await store(running.stdout, arrival).then(
+    () => 'whole' as const,
     (reason: unknown) => {
       if (reason instanceof EtcdkeepError) throw reason;
       // No frame of zstd to its end. Why it is none is said by how the command has ended.
-      return false;
+      return systemCodeOf(reason) === UNFINISHED ? 'cut off' : 'damaged';
     },
   );
   const [stderr, code] = await ended;
   if (code !== 0) throw nodeCommandFailed('read the backup', code, stderr);
-  if (!isWhole) throw damaged('what came cannot be unpacked', to);
-  if (arrival.bytes < bytes) throw damaged('it is shorter than the node has said', to);
+  if (way === 'damaged') throw damaged('what came cannot be unpacked', to);
+  if (arrival.bytes === bytes) return;
+  // The command has ended well: either that is all there is, or the end of what it printed was lost.
+  if (arrival.bytes > before) throw new EtcdkeepError('exec-broken', LOST_END);
+  throw damaged('it is shorter than the node has said', to);
+}
+
+/** @throws what the stream is destroyed with, zlib's errors, and as `Arrival.write` */
+async function store(stdout: Readable, arrival: Arrival): Promise<void> {
+  const kind = await firstByte(stdout);
+  const write = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) await arrival.write(chunk);
+  };
+  if (kind === PLAIN) await pipeline(stdout, new JoinedPieces(), write);
+  else if (kind === PACKED) {
+    const unpack = createZstdDecompress({ chunkSize: PIECE_BYTES });
+    await pipeline(stdout, new JoinedPieces(), unpack, write);
+  } else {
+    stdout.resume();
+    if (kind !== undefined) throw new Error('it is nothing of ours');
+  }
+}
+
+/** @returns undefined if it ends before */
+async function firstByte(stream: Readable): Promise<number | undefined> {
+  const ended = finished(stream, { writable: false }).then(() => true);
+  ended.catch(() => undefined);
+  for (;;) {
+    const first = stream.read(1) as Buffer | null;
+    if (first !== null) return first[0];
+    const readable = new Promise<false>((resolve) => stream.once('readable', () => resolve(false)));
+    if (stream.readableEnded || (await Promise.race([readable, ended]))) return undefined;
+  }
 }
 
 function isBroken(reason: unknown): reason is EtcdkeepError {
