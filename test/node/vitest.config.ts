@@ -1,4 +1,4 @@
-// Tests on a real control plane of one node, one after the other: npm run test:node.
+// Tests on a real control plane of one node: npm run test:node.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
@@ -7,7 +7,8 @@ export default defineConfig({
     reporters: ['default', './test/servers/reporter.ts'],
     include: ['test/node/**/*.test.ts'],
     globalSetup: ['test/node/remove-leftovers.ts'],
-    fileParallelism: false,
+    // Each file has a node of its own, which waits more than it works.
+    maxWorkers: 2,
     testTimeout: 240_000,
     hookTimeout: 240_000,
   },
