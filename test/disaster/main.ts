@@ -117,7 +117,9 @@ try {
   await main();
 } catch (reason) {
   await removeNodes().catch((second: unknown) => console.error(messageOf(second)));
-  console.error(`\nthe disaster was not overcome: ${messageOf(reason)}`);
+  // Whatever failed then, failed for want of the node.
+  const why = messageOf(signal.aborted ? signal.reason : reason);
+  console.error(`\nthe disaster was not overcome: ${why}`);
   process.exit(signal.aborted ? INTERRUPTED_EXIT : 1);
 }
 process.exit(0);
