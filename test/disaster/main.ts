@@ -1,4 +1,4 @@
-// npm run disaster -- [--only record|pair|killed|no-bump] [--times N] [--layout openshift|kubeadm]: on a real control plane of
+// npm run disaster -- [--only record|pair|killed|no-bump]... [--times N] [--layout openshift|kubeadm]: on a real control plane of
 // one node, data are written, backed up from the laptop and lost with the disk, and etcdkeep restores them. It passes only if
 // the cluster works again, with the objects of the backup and no others.
 
@@ -15,7 +15,7 @@ import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     times: { type: 'string', default: '1' },
     layout: { type: 'string', default: 'openshift' },
   },
@@ -79,10 +79,11 @@ function chosen(): { readonly scenarios: readonly Scenario[]; readonly layout: L
   const { layout, only } = values;
   if (layout !== 'openshift' && layout !== 'kubeadm')
     throw new Error(`there is no layout ${layout}`);
-  const scenarios = SCENARIOS.filter(({ name }) => only === undefined || name === only);
-  if (scenarios.length === 0) {
-    throw new Error(`there is no ${only}: ${SCENARIOS.map(({ name }) => name).join(', ')}`);
+  const unknown = only?.find((one) => !SCENARIOS.some(({ name }) => name === one));
+  if (unknown !== undefined) {
+    throw new Error(`there is no ${unknown}: ${SCENARIOS.map(({ name }) => name).join(', ')}`);
   }
+  const scenarios = SCENARIOS.filter(({ name }) => only === undefined || only.includes(name));
   return { scenarios, layout };
 }
 
