@@ -9,6 +9,7 @@ import { removeTemporaryDirectory, temporaryDirectory } from '../servers/directo
 import { EtcdMember } from '../servers/member.ts';
 import { describeWithNode, nodeForSuite } from '../servers/node/for-vitest.ts';
 import { NODE_ETCD_VERSION } from '../servers/node/programs.ts';
+import { NODE_INFO } from '../servers/recovered-cluster.ts';
 import { etcdctl } from './debug-pod.ts';
 import { said, through } from './remote-run.ts';
 
@@ -148,18 +149,5 @@ function choiceOf({ stderr }: { readonly stderr: string }): string | undefined {
 
 /** The elections of the member on the node, whose cluster this one joins. */
 const FLAGS = ['--heartbeat-interval=100', '--election-timeout=1000'];
-
-const NODE_INFO = {
-  architecture: 'amd64',
-  bootID: '',
-  containerRuntimeVersion: '',
-  kernelVersion: '',
-  kubeProxyVersion: '',
-  kubeletVersion: '',
-  machineID: '',
-  operatingSystem: 'linux',
-  osImage: '',
-  systemUUID: '',
-};
 
 const READY = { type: 'Ready', status: 'True' };

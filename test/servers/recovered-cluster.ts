@@ -135,7 +135,8 @@ function etcdPod() {
   };
 }
 
-const NODE_INFO = {
+/** What a node has to say of itself. */
+export const NODE_INFO = {
   architecture: 'amd64',
   bootID: '',
   containerRuntimeVersion: '',

@@ -1,30 +1,13 @@
-// Conditions that OpenShift's operators report through the API (openshift/api, config/v1 and operator/v1: both have `type`,
-// `status` and `message`).
+// Conditions of OpenShift's operators, read for the checks of a host from its own API server.
 
-import { z } from 'zod';
 import { EtcdkeepError } from '../../base/errors.ts';
 import type { Host } from '../../controlplane/host.ts';
 import { openLocalApi } from '../../controlplane/local-api.ts';
+import { type Condition, conditionsAt } from '../../controlplane/openshift/conditions.ts';
 import type { ApiClient } from '../../kubernetes/api-client.ts';
 
 /** For each request; all are made at once. An API server that hangs must not keep a backup waiting. */
 const TIMEOUT_MS = 5000;
-
-const schema = z.object({
-  status: z
-    .object({
-      conditions: z
-        .array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') }))
-        .default([]),
-    })
-    .prefault({}),
-});
-
-export interface Condition {
-  /** `True`, `False` or `Unknown`. */
-  readonly status: string;
-  readonly message: string;
-}
 
 /**
  * Reads a condition of several objects from the host's own API server.
@@ -50,8 +33,8 @@ async function conditionOf(
   path: string,
   type: string,
 ): Promise<Condition | undefined> {
-  const { data } = schema.safeParse(await api.get(path));
-  return data?.status.conditions.find((condition) => condition.type === type);
+  const conditions = await conditionsAt(api, path);
+  return conditions?.find((condition) => condition.type === type);
 }
 
 function onlyOurs(reason: unknown): EtcdkeepError {

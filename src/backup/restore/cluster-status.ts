@@ -1,6 +1,5 @@
 // How far a restored cluster has recovered, as far as its API tells a workstation: it only reads, and approves nothing.
 
-import { z } from 'zod';
 import { EtcdkeepError, systemCodeOf } from '../../base/errors.ts';
 import {
   controlPlaneNodes,
@@ -8,6 +7,7 @@ import {
   layoutOfCluster,
 } from '../../controlplane/cluster-nodes.ts';
 import type { LayoutName } from '../../controlplane/host.ts';
+import { conditionsAt } from '../../controlplane/openshift/conditions.ts';
 import {
   missingPermissions,
   type Permission,
@@ -54,16 +54,6 @@ const ETCD_OPERATOR = '/apis/operator.openshift.io/v1/etcds/cluster';
 // cluster-etcd-operator, pkg/operator/clustermembercontroller and its like: one condition says how many members there are.
 const AVAILABLE = 'EtcdMembersAvailable';
 const ONLY_OPENSHIFT = 'only OpenShift has it';
-
-const etcdOperator = z.object({
-  status: z
-    .object({
-      conditions: z
-        .array(z.object({ type: z.string(), status: z.string(), message: z.string().default('') }))
-        .default([]),
-    })
-    .prefault({}),
-});
 
 /**
  * Asks for all of it. What cannot be asked at the moment is unknown.
@@ -188,13 +178,12 @@ async function etcdPodsOf(api: ApiClient, layout: LayoutName): Promise<readonly 
 }
 
 async function etcdOperatorOf(api: ApiClient): Promise<EtcdOperatorStatus> {
-  const { data } = etcdOperator.safeParse(await api.get(ETCD_OPERATOR));
-  if (data === undefined) {
+  const conditions = await conditionsAt(api, ETCD_OPERATOR);
+  if (conditions === undefined) {
     throw new EtcdkeepError('api-refused', 'what the API server says of Etcd is not understood', {
       endpoint: api.endpoint,
     });
   }
-  const { conditions } = data.status;
   const available = conditions.find(({ type }) => type === AVAILABLE);
   const degraded = conditions.filter(
     ({ type, status }) => type.endsWith('Degraded') && status === 'True',
