@@ -10,7 +10,7 @@ export const ETCDKEEP =
   process.env.ETCDKEEP_PROGRAM ?? fileURLToPath(new URL('../../bin/etcdkeep', import.meta.url));
 
 const RUN_TIMEOUT_MS = 50_000;
-const WAIT_MS = 20_000;
+const WAIT_MS = 50_000;
 
 export interface RunOptions {
   readonly cwd?: string;

@@ -51,7 +51,8 @@ describeWithSshNode('a backup by ssh', () => {
   it('goes on where it was when the connection is cut while it comes home', async () => {
     const directory = directoryForTest();
     relay.setPace({ back: 2e6 });
-    const run = startCli(['backup', '--ssh', destination, '--dest-dir', directory], { env });
+    const args = ['backup', '--ssh', destination, '--dest-dir', directory];
+    const run = startCli(args, { env, timeoutMs: 120_000 });
     await run.waitUntil(() => isReceiving(directory));
     relay.cut();
     relay.setPace({});
