@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/node/**/*.test.ts'],
     globalSetup: ['test/node/remove-leftovers.ts'],
     // Each file has a node of its own, which waits more than it works.
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 240_000,
     hookTimeout: 240_000,
   },
