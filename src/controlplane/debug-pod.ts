@@ -52,18 +52,20 @@ const DELETE_TIMEOUT_MS = 30_000;
 
 const RECONNECT_MS = 2000;
 
-/** For its end to be known, once it was seen. */
+/** For its end to be known in the API, once its kubelet was seen to know of it. */
 const SETTLE_MS = 5000;
 
-/** What is seen of a pod that is there no more. */
-const OF_THE_POD: readonly ErrorCode[] = [
-  'exec-broken',
-  'exec-failed',
-  'node-command-failed',
-  'api-refused',
+/** What is seen of a pod that is there no more; and how long it may take until the API says so too. */
+const OF_THE_POD: Readonly<Partial<Record<ErrorCode, number>>> = {
+  'exec-broken': 0,
+  'node-command-failed': 0,
   // What runs in it is told to end before it is.
-  'terminated',
-];
+  terminated: 0,
+  // The kubelet's own words: of a container that is gone, or has ended under its hands.
+  'api-refused': SETTLE_MS,
+  'exec-failed': SETTLE_MS,
+  'debug-pod-failed': SETTLE_MS,
+};
 
 export class DebugPod implements NodeShell {
   readonly way: string;
@@ -140,8 +142,9 @@ export class DebugPod implements NodeShell {
       return await work();
     } catch (reason) {
       this.#signal.throwIfAborted();
-      if (!(reason instanceof EtcdkeepError) || !OF_THE_POD.includes(reason.code)) throw reason;
-      const why = await this.#whyGone(reason);
+      if (!(reason instanceof EtcdkeepError)) throw reason;
+      const patienceMs = OF_THE_POD[reason.code];
+      const why = patienceMs === undefined ? undefined : await this.#whyGone(patienceMs);
       if (why === undefined) throw reason;
       throw failed(`${this.way} ${why}`, reason);
     }
@@ -222,9 +225,7 @@ export class DebugPod implements NodeShell {
   }
 
   /** @returns undefined if it is as it was, or that is not known */
-  async #whyGone({ code }: EtcdkeepError): Promise<string | undefined> {
-    // What the kubelet refuses is not yet in the API.
-    const patienceMs = code === 'api-refused' ? SETTLE_MS : 0;
+  async #whyGone(patienceMs: number): Promise<string | undefined> {
     const deadline = performance.now() + patienceMs;
     for (;;) {
       const found = await this.#read().catch((reason: unknown) => reason);
