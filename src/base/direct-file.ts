@@ -5,13 +5,17 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { systemCodeOf, writeError } from './errors.ts';
 
-/** Offsets and lengths of direct writes are multiples of this; so is the address (a page). */
-const DIRECT_ALIGNMENT = 4096;
+/** Offsets and lengths of direct reads and writes are multiples of this; so is the address (a page). */
+export const DIRECT_ALIGNMENT = 4096;
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
-/** What a file system says that cannot write around its cache (tmpfs, some network file systems). */
+/** What a file system says that cannot go around its cache (tmpfs, some network file systems). */
 const DIRECT_REFUSED = new Set(['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']);
+
+export function isDirectRefused(reason: unknown): boolean {
+  return DIRECT_REFUSED.has(systemCodeOf(reason) ?? '');
+}
 
 /** A new file, readable and writable by its owner alone from its first byte. */
 export class DirectFile {
@@ -80,7 +84,7 @@ export class DirectFile {
       const { bytesWritten } = await this.#direct.write(bytes, 0, bytes.length, offset);
       return bytesWritten;
     } catch (reason) {
-      if (!DIRECT_REFUSED.has(systemCodeOf(reason) ?? '')) throw reason;
+      if (!isDirectRefused(reason)) throw reason;
       this.#directRefused = true;
       return 0;
     }

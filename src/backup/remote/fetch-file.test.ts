@@ -99,6 +99,7 @@ describe('a file', () => {
     ['none', Buffer.alloc(0)],
     ['one', Buffer.of(7)],
     ['5 MiB at random', randomBytes(5 * MIB)],
+    ['5 MiB and 3 at random', randomBytes(5 * MIB + 3)],
     ['5 MiB that pack well', Buffer.alloc(5 * MIB, 'etcdkeep')],
   ])('comes whole, for its owner only: of bytes %s', async (_, content) => {
     const counts: number[] = [];

@@ -1,10 +1,11 @@
 // The other end of fetch-file.ts, on the node: a file from an offset on, compressed where that makes it smaller.
 
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib';
+import { ALIGNMENT, AlignedMemory } from '../../base/aligned-memory.ts';
+import { DirectReader } from '../../base/direct-reader.ts';
 import { readError } from '../../base/errors.ts';
 
 const CHUNK_BYTES = 1 << 20;
@@ -25,35 +26,66 @@ const WORTHWHILE = 0.95;
 /** @throws EtcdkeepError `file-failed` */
 export async function sendFile(path: string, offset: number, to: Writable): Promise<void> {
   try {
-    const isPacked = await packsWell(path, offset);
+    await using file = await DirectReader.open(path);
+    const buffers = twoBuffers();
+    const isPacked = await packsWell(file, offset, buffers[0]);
     to.write(Buffer.of(isPacked ? PACKED : PLAIN));
-    const file = createReadStream(path, { start: offset, highWaterMark: CHUNK_BYTES });
+    if (!isPacked) {
+      await copy(file, offset, buffers, to);
+      return;
+    }
     const packer = createZstdCompress({ chunkSize: CHUNK_BYTES, params: PARAMS });
-    await (isPacked ? pipeline(file, packer, to) : pipeline(file, to));
+    const copied = copy(file, offset, buffers, packer).then(() => packer.end());
+    await Promise.all([pipeline(packer, to), copied]);
   } catch (reason) {
     throw readError(reason, 'send the file', path);
   }
 }
 
-/** Pages that are unused are zero, and objects lie in the order of time: it is looked at everywhere. */
-async function packsWell(path: string, offset: number): Promise<boolean> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    const step = Math.max(Math.floor((size - offset) / SAMPLES), SAMPLE_BYTES);
-    let [before, after] = [0, 0];
-    for (let at = offset; at < size; at += step) {
-      const sample = await sampleOf(file, at);
-      before += sample.length;
-      after += zstdCompressSync(sample, { params: PARAMS }).length;
-    }
-    return after < before * WORTHWHILE;
-  } finally {
-    await file.close();
-  }
+type Buffers = readonly [Buffer, Buffer];
+
+/** New ones for each piece would cost as much as the reading. */
+function twoBuffers(): Buffers {
+  const memory = new AlignedMemory(ALIGNMENT + 2 * CHUNK_BYTES);
+  const buffer = (): Buffer => memory.view(memory.reserve(CHUNK_BYTES), CHUNK_BYTES);
+  return [buffer(), buffer()];
 }
 
-async function sampleOf(file: FileHandle, at: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, at);
-  return buffer.subarray(0, bytesRead);
+/** One buffer is filled while the other is on its way. */
+async function copy(
+  file: DirectReader,
+  offset: number,
+  buffers: Buffers,
+  to: Writable,
+): Promise<void> {
+  const write = promisify((bytes: Buffer, done: (error?: Error | null) => void) =>
+    to.write(bytes, done),
+  );
+  let [next, last] = buffers;
+  let written = Promise.resolve();
+  let isWhole = false;
+  for (let skipped = offset % ALIGNMENT, at = offset - skipped; !isWhole; skipped = 0) {
+    const length = await file.read(next, at);
+    await written;
+    written = write(next.subarray(skipped, length));
+    // It is waited for once the next piece was read.
+    written.catch(() => undefined);
+    isWhole = length < CHUNK_BYTES;
+    at += length;
+    [next, last] = [last, next];
+  }
+  await written;
+}
+
+/** Pages that are unused are zero, and objects lie in the order of time: it is looked at everywhere. */
+async function packsWell(file: DirectReader, offset: number, buffer: Buffer): Promise<boolean> {
+  const step = Math.max(Math.floor((file.size - offset) / SAMPLES), SAMPLE_BYTES);
+  const sample = buffer.subarray(0, SAMPLE_BYTES);
+  let [before, after] = [0, 0];
+  for (let at = offset; at < file.size; at += step) {
+    const length = await file.read(sample, at - (at % ALIGNMENT));
+    before += length;
+    after += zstdCompressSync(sample.subarray(0, length), { params: PARAMS }).length;
+  }
+  return after < before * WORTHWHILE;
 }
