@@ -186,6 +186,26 @@ describe('a restored cluster on the screen', () => {
     });
   });
 
+  it('says once why several things are not known', async () => {
+    const unknown = (what: string, why: string) => {
+      return { what, words: 'unknown', why, isForbidden: false };
+    };
+    const { stderr } = await printed((screen) =>
+      missingTeller(screen)(
+        [
+          unknown('API server', 'connection refused'),
+          { what: 'etcd', words: 'b', isForbidden: false },
+          unknown('lists', 'it answered 429'),
+          unknown('nodes', 'connection refused'),
+        ],
+        0,
+      ),
+    );
+    expect(stderr).toBe(
+      'waiting     0:00  API server, nodes: unknown (connection refused); etcd: b; lists: unknown (it answered 429)\n',
+    );
+  });
+
   it('ends with nothing where nothing is missing', async () => {
     const { stdout } = await printed((screen) => {
       expect(concludeStatus(screen, [], {})).toBeUndefined();

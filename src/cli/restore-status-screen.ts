@@ -123,8 +123,14 @@ const POD_WORDS = {
   absent: 'NO POD of etcd',
 } as const;
 
+/** What is not known for one reason is said together, and the reason once. */
 function missingWords(missing: readonly Missing[]): string {
-  return missing.map(({ what, words }) => `${what}: ${words}`).join('; ');
+  const groups = Map.groupBy(missing, ({ what, why }) => why ?? `${what} is seen`);
+  return Array.from(groups.values(), (group) => {
+    const [{ words, why }] = group as [Missing, ...Missing[]];
+    const what = group.map((one) => one.what).join(', ');
+    return `${what}: ${words}${why === undefined ? '' : ` (${why})`}`;
+  }).join('; ');
 }
 
 function showApi(screen: Screen, api: ApiStatus, layout: LayoutName): void {

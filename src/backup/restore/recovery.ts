@@ -10,8 +10,10 @@ import type { RestoreStatus } from './status.ts';
 export interface Missing {
   /** `nodes`, `operators`. */
   readonly what: string;
-  /** Which of them, or why they are not known. */
+  /** Which of them, or `unknown`. */
   readonly words: string;
+  /** Why they are not known. */
+  readonly why?: string;
   /** Whether it is not known for want of a permission: no waiting mends that. */
   readonly isForbidden: boolean;
 }
@@ -107,7 +109,8 @@ function missingOf<T>(
   names: (seen: T) => readonly string[],
 ): Missing[] {
   if ('unknown' in answer) {
-    return [{ what, words: 'unknown', isForbidden: answer.isForbidden === true }];
+    const { unknown: why, isForbidden = false } = answer;
+    return [{ what, words: 'unknown', why, isForbidden }];
   }
   const found = names(answer.seen);
   if (found.length === 0) return [];
