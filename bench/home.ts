@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../scripts/build/executable.ts';
 import { formatBytes } from '../src/base/units.ts';
 import { debugPod } from '../test/node/debug-pod.ts';
 import { runCommand } from '../test/servers/command.ts';
@@ -19,7 +20,8 @@ import type { HomeRun } from './home-run.ts';
 import { measure, median } from './measure.ts';
 import { row } from './table.ts';
 
-const RUN = fileURLToPath(new URL('home-run.ts', import.meta.url));
+const HOME = fileURLToPath(new URL('..', import.meta.url));
+const RUN = join(HOME, 'bench/home-run.ts');
 
 /** What the project wants of itself. A target that is missed is said; it fails nothing. */
 const TARGET = 1;
@@ -87,11 +89,8 @@ async function race(
 }
 
 async function ours(node: ControlPlaneNode, directory: string): Promise<HomeRun> {
-  const { code, stdout, stderr } = await runCommand(process.execPath, [
-    RUN,
-    node.kubeconfig,
-    directory,
-  ]);
+  const run = [...(await nodeFlags(HOME)), RUN, node.kubeconfig, directory];
+  const { code, stdout, stderr } = await runCommand(process.execPath, run);
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as HomeRun;
 }
