@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     reporters: ['default', './test/servers/reporter.ts'],
-    // Every worker of the end-to-end tests runs servers of its own.
-    maxWorkers: 2,
+    // Every worker of the end-to-end tests runs servers of its own, and waits for them half of its time.
+    maxWorkers: 3,
     projects: [
       // Property tests may share two cores with real servers.
       {
