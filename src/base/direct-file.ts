@@ -13,6 +13,7 @@ const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 /** What a file system says that cannot go around its cache (tmpfs, some network file systems). */
 const DIRECT_REFUSED = new Set(['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']);
 
+/** Whether it is a file system's word for that; the same bytes can be read or written through the cache. */
 export function isDirectRefused(reason: unknown): boolean {
   return DIRECT_REFUSED.has(systemCodeOf(reason) ?? '');
 }

@@ -4,6 +4,7 @@
 import { constants, type FileHandle, open } from 'node:fs/promises';
 import { DIRECT_ALIGNMENT, isDirectRefused } from './direct-file.ts';
 
+/** A file that is there; it is not written meanwhile. */
 export class DirectReader implements AsyncDisposable {
   readonly size: number;
   readonly #buffered: FileHandle;

@@ -234,7 +234,8 @@ export class DebugPod implements NodeShell {
       if (data?.metadata.deletionTimestamp !== undefined) return 'was deleted by somebody else';
       const why = data && endOf(data);
       if (why !== undefined || performance.now() >= deadline) return why;
-      await sleep(POLL_MS);
+      await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined);
+      this.#signal.throwIfAborted();
     }
   }
 

@@ -249,7 +249,10 @@ describeWithApiServer('restore --status from a workstation', () => {
 
     it('without any permission names all of them, and waits for none', async () => {
       const outcome = await runCli(flags(admin, ['--as=nobody', '--watch']));
-      expectFailure(outcome, 'cluster-not-recovered', 5);
+      expect(expectFailure(outcome, 'cluster-not-recovered', 5).message).toBe(
+        'the cluster has not recovered: etcd, etcd operator, lists, operators, nodes, heartbeats, ' +
+          'certificate requests: unknown (not allowed)',
+      );
       for (const permission of statusPermissions('openshift')) {
         expect(outcome.stderr).toContain(
           `warning     the user may not ${permissionWords(permission)}\n`,

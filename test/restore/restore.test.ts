@@ -54,7 +54,7 @@ describeWithEtcd(VERSION, 'etcdkeep restore', () => {
       const operators = layout === 'openshift' ? 'operators, ' : '';
       expect(expectFailure(outcome, 'cluster-not-recovered', 5).message).toMatch(
         RegExp(
-          `^the cluster has not recovered: lists, ${operators}nodes, heartbeats, certificate requests: unknown \\(.+\\)$`,
+          `^the cluster has not recovered: lists, ${operators}nodes, heartbeats, certificate requests: unknown \\(cannot ask the API server at https:\\S+: connection refused\\)$`,
         ),
       );
       expect(stdout).toMatch(new RegExp(`^restore +${stamp}: served$`, 'm'));

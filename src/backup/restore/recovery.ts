@@ -100,6 +100,9 @@ function missingOfApi(api: ApiStatus, layout: LayoutName | undefined): Missing[]
   ];
 }
 
+/** Which permission is wanting is said elsewhere, once for all. */
+const NOT_ALLOWED = 'not allowed';
+
 /** More of them are named on the screen itself. */
 const NAMED = 5;
 
@@ -109,7 +112,8 @@ function missingOf<T>(
   names: (seen: T) => readonly string[],
 ): Missing[] {
   if ('unknown' in answer) {
-    const { unknown: why, isForbidden = false } = answer;
+    const { unknown, isForbidden = false } = answer;
+    const why = isForbidden ? NOT_ALLOWED : unknown;
     return [{ what, words: 'unknown', why, isForbidden }];
   }
   const found = names(answer.seen);
